@@ -1,0 +1,143 @@
+"""What a checked recipe is: plain immutable values, nothing that reads, runs or waits.
+
+A :class:`Step` says what to do and after whom; its :class:`Policy` says under which rules. Most
+steps of a recipe share one policy object, which keeps large recipes small.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+MAIN: Final = "main"
+ON_FAILURE: Final = "on_failure"
+FINALLY: Final = "finally"
+PHASES: Final = (MAIN, ON_FAILURE, FINALLY)
+"""The three parts of a run, in the order they take place."""
+
+ORDER_GRAPH: Final = "graph"
+ORDER_SEQUENCE: Final = "sequence"
+
+NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """How often and when a failed attempt is followed by another.
+
+    ``attempts`` is the total, the first included. The wait before attempt *n* + 1 is
+    ``delay * backoff ** (n - 1)`` seconds, at most ``max_delay``, spread by ± ``jitter`` (a fraction
+    of itself). ``on`` holds exception class names (``TimeoutError`` or ``pkg.Error``) and the words
+    ``timeout`` and ``exit``; empty means every failure.
+    """
+
+    attempts: int = 1
+    delay: float = 0.0
+    backoff: float = 1.0
+    jitter: float = 0.0
+    max_delay: float = 3600.0
+    on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Foreach:
+    """One step for each item. ``items`` is a list (whose strings may hold ``${{ }}``) or one expression.
+
+    At most ``parallel`` items run at once (0: no limit of its own). With ``fail_fast`` the first
+    failed item keeps the others from starting.
+    """
+
+    items: tuple[Any, ...] | str
+    parallel: int = 0
+    fail_fast: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The rules a step runs under. Times are in seconds."""
+
+    timeout: float | None = None
+    retry: Retry = field(default_factory=Retry)
+    executor: str | None = None
+    continue_on_error: bool = False
+    success_keys: tuple[str, ...] = ()
+    exit_codes: tuple[int, ...] = (0,)
+    env: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    cwd: str | None = None
+
+
+DEFAULT_POLICY: Final = Policy()
+
+
+@dataclass(slots=True)
+class Step:
+    """One step as checked. Treat as immutable.
+
+    ``kind`` is the recipe's ``type``: ``python``, ``shell``, ``recipe`` or a registered scriptlet.
+    ``position`` counts all steps of the file from 0, ``finally`` and ``on_failure`` included.
+    ``args`` is a mapping (keyword arguments, or a scriptlet's params), a tuple (positional), or None.
+    A shell step has ``command`` (a tuple: no shell; a string: ``shell: true``); a recipe step has
+    ``recipe`` (a path relative to the file) and its inputs in ``args``. Strings anywhere in
+    ``args``, ``command``, ``env`` and ``foreach`` may hold ``${{ }}``; ``when`` is a bare expression.
+    """
+
+    name: str
+    position: int
+    idx: int | None = None
+    kind: str = "python"
+    module: str = ""
+    function: str = ""
+    args: Mapping[str, Any] | tuple[Any, ...] | None = None
+    depends_on: tuple[str, ...] = ()
+    when: str | None = None
+    foreach: Foreach | None = None
+    command: tuple[str, ...] | str | None = None
+    recipe: str | None = None
+    policy: Policy = DEFAULT_POLICY
+    phase: str = MAIN
+    description: str = ""
+    templated: bool = False
+    """True if any string of ``args``, ``command``, ``env`` or ``foreach`` holds ``${{ }}``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """A value the caller may give. ``type`` is string, integer, number, boolean, list or mapping.
+
+    A ``secret`` is read from the environment variable ``env`` (default: the name in upper case) and
+    is never stored.
+    """
+
+    name: str
+    type: str = "string"
+    default: Any = None
+    required: bool = False
+    secret: bool = False
+    env: str | None = None
+    choices: tuple[Any, ...] = ()
+    description: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Recipe:
+    """A checked recipe. ``steps`` are in file order; ``order`` says which ordering rule holds.
+
+    ``digest`` is the SHA-256 of the text; ``file`` is its path as given, or ``<text>``.
+    """
+
+    name: str
+    steps: tuple[Step, ...]
+    version: str = ""
+    description: str = ""
+    metadata: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    inputs: tuple[Input, ...] = ()
+    order: str = ORDER_GRAPH
+    order_reason: str = ""
+    env_allow: tuple[str, ...] = ()
+    file: str = "<text>"
+    digest: str = ""
+    text: str = ""
