@@ -1,0 +1,107 @@
+"""Files and folders that belong to one user only: modes that no umask can widen, no link followed."""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Final
+
+from framework0.errors import RefusedError, WorkspaceError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FOLDER_MODE: Final = 0o700
+FILE_MODE: Final = 0o600
+
+_NOT_A_FILE: Final = (
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def trouble(verb: str, path: Path | str, error: OSError, hint: str = "") -> WorkspaceError:
+    """Return the error for a failed system call: what was tried, which file, which errno."""
+    after = f"; {hint}" if hint else ""
+    return WorkspaceError(f"cannot {verb} {path}: {error.strerror} (errno {error.errno}){after}")
+
+
+def make_private_folder(path: Path) -> None:
+    """Create ``path`` and its missing parents; every folder created here is for its owner only.
+
+    A folder that exists keeps its mode: it may be one that the user shares on purpose.
+
+    Raises :class:`~framework0.errors.WorkspaceError` when it cannot be created.
+    """
+    if path.is_dir():
+        return
+    make_private_folder(path.parent)
+    try:
+        path.mkdir(mode=FOLDER_MODE)
+        # mkdir's mode passes through the umask, which can also take the owner's own bits away.
+        path.chmod(FOLDER_MODE)
+    except FileExistsError:
+        if not path.is_dir():
+            raise WorkspaceError(
+                f"{path} is a file where a folder is needed: move it away, then try again"
+            ) from None
+    except OSError as error:
+        hint = "set FRAMEWORK0_HOME to a folder that can be written"
+        raise trouble("create the folder", path, error, hint) from error
+
+
+def open_private(path: Path, *, create: bool = True) -> int:
+    """Open a regular file of our own for reading and writing; return its descriptor.
+
+    Raises :class:`~framework0.errors.RefusedError` for a link, a hard link, a pipe, a device, a
+    folder or another user's file (none of them is touched), :class:`~framework0.errors.WorkspaceError`
+    when it cannot be opened, and FileNotFoundError when it is absent and ``create`` is False.
+    """
+    _refuse_what_is_no_file(path)
+    flags = os.O_RDWR | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+    try:
+        descriptor = os.open(path, flags | os.O_CREAT if create else flags, FILE_MODE)
+    except FileNotFoundError:
+        if not create:
+            raise
+        raise WorkspaceError(f"cannot create {path}: its folder does not exist") from None
+    except OSError as error:
+        raise trouble("open", path, error) from error
+    try:
+        found = os.fstat(descriptor)
+        _refuse(path, found)
+        if stat.S_IMODE(found.st_mode) != FILE_MODE:
+            os.fchmod(descriptor, FILE_MODE)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    # Looked at before opening, because opening a device can already do something.
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise trouble("look at", path, error) from error
+    _refuse(path, found)
+
+
+def _refuse(path: Path, found: os.stat_result) -> None:
+    for is_kind, words in _NOT_A_FILE:
+        if is_kind(found.st_mode):
+            raise RefusedError(
+                f"{path} is {words}, not a file of our own: move it away, then retry"
+            )
+    if found.st_nlink > 1:
+        raise RefusedError(
+            f"{path} has a second name (hard link): writing would change another file; move it away"
+        )
+    if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
+        raise RefusedError(f"{path} belongs to user {found.st_uid}: ask them, or move it away")
