@@ -1,0 +1,1 @@
+"""Scriptlets that compute figures from what is in the context."""

@@ -1,0 +1,1 @@
+"""Scriptlets that bring tables into the context and put them right."""

@@ -1,0 +1,1 @@
+"""Step types of this workspace: every scriptlet here can be named by a step's ``type``."""

@@ -1,0 +1,1 @@
+"""Documented paths; each file here names its real home in ``framework0``."""

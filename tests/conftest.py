@@ -1,0 +1,76 @@
+"""What every test shares: an environment that is nobody's own, and the rule against skipping."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+
+# The machine's load is no property of the code, so no example is ever failed for being slow.
+settings.register_profile("framework0", deadline=None, print_blob=True)
+settings.load_profile("framework0")
+
+# What a developer may have set for himself must not decide whether a test passes.
+for _name in [name for name in os.environ if name.startswith("FRAMEWORK0_")]:
+    del os.environ[_name]
+for _name in ("DEBUG", "NO_COLOR", "FORCE_COLOR"):
+    os.environ.pop(_name, None)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session, exitstatus):
+    """Fail the whole session in CI if any test was skipped or expected to fail there."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if os.environ.get("CI") != "true" or reporter is None:
+        return
+    missing = [report for kind in ("skipped", "xfailed") for report in reporter.stats.get(kind, [])]
+    if missing and exitstatus == pytest.ExitCode.OK:
+        for report in missing:
+            reporter.write_line(f"not run, which CI does not accept: {report.nodeid}", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def repository():
+    """The root of the repository under test."""
+    return REPOSITORY
+
+
+@pytest.fixture
+def run_python(tmp_path):
+    """Run ``python ARGS`` as a person would, away from the repository; return the ended process.
+
+    Whatever it leaves behind goes to the test's own folder.
+    """
+
+    def run(*args, cwd=None, env=None, stdin="", timeout=60):
+        return subprocess.run(
+            [sys.executable, *map(str, args)],
+            cwd=cwd or tmp_path,
+            env={**os.environ, "FRAMEWORK0_HOME": str(tmp_path / "state"), **(env or {})},
+            input=stdin,
+            capture_output=True,
+            text=True,
+            encoding="utf-8",
+            timeout=timeout,
+            check=False,
+        )
+
+    return run
+
+
+@pytest.fixture
+def run_command(run_python):
+    """Run ``framework0 ARGS`` from the sources under test, installed or not."""
+
+    def run(*args, env=None, **options):
+        path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
+        return run_python("-m", "framework0", *args, env={"PYTHONPATH": path, **(env or {})}, **options)
+
+    return run
