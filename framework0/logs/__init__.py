@@ -1,0 +1,66 @@
+"""The logs' door: loggers that know their step, and the capture of what steps print."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from framework0.logs.binding import Binding as Binding
+    from framework0.logs.binding import bind as bind
+    from framework0.logs.binding import bound_step as bound_step
+    from framework0.logs.capture import Capture as Capture
+    from framework0.logs.capture import capture_output as capture_output
+    from framework0.logs.loggers import configure as configure
+    from framework0.logs.loggers import get_logger as get_logger
+    from framework0.logs.steplog import STDERR as STDERR
+    from framework0.logs.steplog import STDOUT as STDOUT
+    from framework0.logs.steplog import Mask as Mask
+    from framework0.logs.steplog import StepLog as StepLog
+    from framework0.logs.terminal import for_terminal as for_terminal
+    from framework0.logs.terminal import one_line as one_line
+    from framework0.logs.terminal import plain_lines as plain_lines
+
+_HOMES = {
+    "STDERR": "steplog",
+    "STDOUT": "steplog",
+    "Binding": "binding",
+    "Capture": "capture",
+    "Mask": "steplog",
+    "StepLog": "steplog",
+    "bind": "binding",
+    "bound_step": "binding",
+    "capture_output": "capture",
+    "configure": "loggers",
+    "for_terminal": "terminal",
+    "get_logger": "loggers",
+    "one_line": "terminal",
+    "plain_lines": "terminal",
+}
+
+__all__ = [
+    "STDERR",
+    "STDOUT",
+    "Binding",
+    "Capture",
+    "Mask",
+    "StepLog",
+    "bind",
+    "bound_step",
+    "capture_output",
+    "configure",
+    "for_terminal",
+    "get_logger",
+    "one_line",
+    "plain_lines",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
