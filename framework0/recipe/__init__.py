@@ -9,6 +9,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from framework0.recipe.load import Document as Document
+    from framework0.recipe.load import parse_text as parse_text
+    from framework0.recipe.load import read_document as read_document
     from framework0.recipe.model import DEFAULT_POLICY as DEFAULT_POLICY
     from framework0.recipe.model import FINALLY as FINALLY
     from framework0.recipe.model import MAIN as MAIN
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 _HOMES: Final = {
     "DEFAULT_POLICY": "model",
+    "Document": "load",
     "FINALLY": "model",
     "Foreach": "model",
     "Input": "model",
@@ -41,6 +45,8 @@ _HOMES: Final = {
     "Retry": "model",
     "SignatureSource": "signatures",
     "Step": "model",
+    "parse_text": "load",
+    "read_document": "load",
 }
 
 __all__ = [
@@ -52,6 +58,7 @@ __all__ = [
     "ORDER_GRAPH",
     "ORDER_SEQUENCE",
     "PHASES",
+    "Document",
     "Foreach",
     "Input",
     "Policy",
@@ -59,6 +66,8 @@ __all__ = [
     "Retry",
     "SignatureSource",
     "Step",
+    "parse_text",
+    "read_document",
 ]
 
 

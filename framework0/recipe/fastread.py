@@ -1,0 +1,123 @@
+"""The fast reader: for texts so plain that two readers cannot disagree about them.
+
+A native YAML reader is ten times faster than the careful one, but keeps the last of two equal keys,
+crashes on deep nesting and reads some words differently. So it is only asked when one pattern
+describes every line of the text (no tags, anchors, text blocks, unusual numbers …), and believed
+only when it found as many keys as the text has: one fewer means that two were equal.
+:func:`read` answers None whenever the careful reader has to decide.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from framework0.recipe.limits import MAX_DEPTH, MAX_FILE_BYTES
+from framework0.recipe.scalars import TRUTHY
+
+# Everything but controls, exotic blanks, reordering marks and surrogates.
+_EXOTIC: Final = (
+    "\\x00-\\x1f\\x7f-\\xa0\\u1680\\u180e\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000"
+    "\\ud800-\\udfff\\ufeff\\ufff0-\\uffff"
+)
+# Quotes are left out of unquoted text so that every quote of a text opens or closes a value.
+_WORD: Final = f"[^{_EXOTIC} :#\"']"
+_KEY: Final = r"[A-Za-z_][A-Za-z0-9_.\-]{0,99}+:"
+_DOUBLE: Final = f'"(?:[^"\\\\{_EXOTIC}]|\\\\["\\\\nt])*+"'
+_SINGLE: Final = f"'(?:[^'{_EXOTIC}]|'')*+'"
+# Numbers both readers and every JSON reader understand alike, and times like 90s.
+_NUMBER: Final = r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9}|[smhd])?+"
+_PLAIN: Final = (
+    f"(?:[A-Za-z_/$(<]|\\.{{1,2}}/){_WORD}*+(?:(?:[ ]++(?![ #\\n])|:(?=[^\\s])|#){_WORD}*+)*+"
+)
+_FLOW_WORD: Final = r"[A-Za-z_/][A-Za-z0-9_./\-]*+(?:[ ][A-Za-z0-9_./]++)*+"
+_FLOW_VALUE: Final = f"(?:{_DOUBLE}|{_SINGLE}|{_NUMBER}(?=[ ]*[,\\]}}])|{_FLOW_WORD})"
+_FLOW_LIST: Final = f"\\[[ ]*+(?:{_FLOW_VALUE}[ ]*+(?:,[ ]*+{_FLOW_VALUE}[ ]*+)*+)?+\\]"
+_FLOW_PAIR: Final = f"{_KEY}[ ]++(?:{_FLOW_LIST}|{_FLOW_VALUE})[ ]*+"
+_FLOW_MAP: Final = f"\\{{[ ]*+(?:{_FLOW_PAIR}(?:,[ ]*+{_FLOW_PAIR})*+)?+\\}}"
+_VALUE: Final = (
+    f"(?:{_DOUBLE}|{_SINGLE}|{_PLAIN}|{_NUMBER}(?=[ ]*(?:\\n|\\Z|[ ]#))|{_FLOW_LIST}|{_FLOW_MAP})"
+)
+_COMMENT: Final = f"#[^{_EXOTIC}]*+"
+_PAIR: Final = f"{_KEY}(?=[ \\n]|\\Z)(?:[ ]++(?![ #\\n]){_VALUE})?+"
+# Columns stay below MAX_DEPTH so that no text described here can nest deeply on purpose.
+_LINE: Final = (
+    f"[ ]{{0,{MAX_DEPTH}}}+"
+    f"(?:(?:(?:-[ ]{{1,4}}+){{0,3}}+{_PAIR}|(?:-[ ]{{1,4}}+){{1,3}}+{_VALUE})"
+    f"(?:[ ]++{_COMMENT}|[ ]*+)|{_COMMENT})?+(?:\\n|\\Z)"
+)
+
+# The first key stands in column 0: behind an indented mapping the native reader would stop
+# without a word at a line indented less.
+EVERYDAY: Final = (
+    f"(?:[ ]*+(?:{_COMMENT})?+\\n)*+(?:---[ ]*+\\n)?+(?:[ ]*+(?:{_COMMENT})?+\\n)*+"
+    f"(?=[A-Za-z_])(?:{_LINE})++"
+)
+"""The texts both readers read alike, as a pattern for the whole of one."""
+
+# Runs up to the next quote, comment or colon, then over it; only the colon of a key is a group.
+_COLONS_OF_KEYS: Final = (
+    f"[^:#\"']*+(?:{_DOUBLE}|{_SINGLE}|#(?:(?<=[ \\n]#)[^\\n]*+)?+|(:)(?=[ \\n]|\\Z)|:)"
+)
+
+
+def read(text: str) -> dict[str, Any] | None:
+    """Return the data of ``text``, or None if the careful reader has to say what it is."""
+    if len(text) > MAX_FILE_BYTES:
+        return None
+    if "\r" in text:
+        # No value described below spans lines, so how lines end cannot change the data.
+        text = text.replace("\r\n", "\n")
+    if re.fullmatch(EVERYDAY, text) is None:
+        return None
+    # Imported when it is needed: a cached recipe needs no reader.
+    import yaml12  # noqa: PLC0415
+
+    try:
+        data: Any = yaml12.parse_yaml(text)
+    except ValueError:
+        return None
+    keys = _survey(data)
+    return data if keys is not None and _has_keys(text, keys) else None
+
+
+def _has_keys(text: str, keys: int) -> bool:
+    """Whether ``text`` has exactly ``keys`` keys; each count tried is never below the true one."""
+    return (
+        keys == text.count(":")
+        or keys == text.count(": ") + text.count(":\n") + text.endswith(":")
+        or keys == re.findall(_COLONS_OF_KEYS, text).count(":")
+    )
+
+
+def _survey(data: Any) -> int | None:
+    """Return how many keys all mappings of ``data`` have; None if anything in it needs care."""
+    if type(data) is not dict:
+        return None
+    keys = 0
+    shapes: set[tuple[Any, ...]] = set()
+    level: list[Any] = [data]
+    for _ in range(MAX_DEPTH):
+        below: list[Any] = []
+        for container in level:
+            values = container
+            if type(container) is dict:
+                shape = tuple(container)
+                if shape not in shapes:
+                    # Equal tuples may differ in type only for numbers, which are refused anyway.
+                    if not all(type(key) is str for key in shape):
+                        return None
+                    shapes.add(shape)
+                keys += len(shape)
+                values = container.values()
+            for value in values:
+                kind = type(value)
+                if kind is str:
+                    if value in TRUTHY:
+                        return None
+                elif kind is dict or kind is list:
+                    below.append(value)
+        if not below:
+            return keys
+        level = below
+    return None
