@@ -57,7 +57,7 @@ contracts: $(VENV)/.dev
 	@$(BIN)/lint-imports --no-logo
 
 docs: $(VENV)/.dev ## Build the documentation site into site/
-	@NO_MKDOCS_2_WARNING=true $(PY) -m mkdocs build --strict --quiet
+	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
 site: $(VENV)/.dev ## Serve the documentation on this machine, rebuilt at each change
 	@$(PY) -m mkdocs serve

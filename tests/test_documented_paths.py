@@ -1,0 +1,127 @@
+"""The documented paths: thin, the very same objects as at home, and scripts that run from anywhere."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import os
+import re
+import site
+import subprocess
+import sys
+import sysconfig
+import zipfile
+
+import pytest
+
+from tests.conftest import REPOSITORY
+
+TABLE = (REPOSITORY / "docs/reference/documented-paths.md").read_text(encoding="utf-8")
+THIN_LINES = 15
+
+
+def rows(heading):
+    """Return the cells of the table under ``heading``, without its two head lines."""
+    part = TABLE.split(f"## {heading}\n", 1)[1].split("\n## ", 1)[0]
+    lines = [line for line in part.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+THIN = [
+    (path.strip("`"), re.findall(r"`(\w+)`", names), home.strip("`"), script == "yes")
+    for path, names, home, script in rows("Thin files")
+]
+THIN_FILES = sorted({path for path, *_ in THIN})
+SCRIPTS = sorted({path for path, _, _, script in THIN if script})
+OWN_FILES = [path.strip("`") for path, _ in rows("The workspace's own files")]
+
+
+def module_of(path):
+    return path.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
+
+
+@pytest.fixture
+def same_path(monkeypatch):
+    """Put sys.path back after importing a file that puts the root on it."""
+    monkeypatch.setattr(sys, "path", list(sys.path))
+
+
+@pytest.mark.parametrize(("path", "names", "home"), [(p, n, h) for p, n, h, _ in THIN if n])
+def test_each_name_is_the_very_object_of_its_real_home(path, names, home, same_path):
+    here = importlib.import_module(module_of(path))
+    real = importlib.import_module(home)
+    assert names
+    for name in names:
+        assert getattr(here, name) is getattr(real, name)
+        assert name in here.__all__
+
+
+@pytest.mark.parametrize("path", THIN_FILES)
+def test_a_thin_file_offers_what_the_table_says_and_nothing_else(path, same_path):
+    listed = sorted(name for row in THIN if row[0] == path for name in row[1])
+    assert sorted(getattr(importlib.import_module(module_of(path)), "__all__", [])) == listed
+
+
+@pytest.mark.parametrize("path", THIN_FILES)
+def test_a_thin_file_holds_no_logic(path):
+    text = (REPOSITORY / path).read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= THIN_LINES
+    body = ast.parse(text).body
+    assert "framework0" in (ast.get_docstring(ast.parse(text)) or "")
+    for node in body[1:]:
+        shape = ast.unparse(node)
+        assert (
+            isinstance(node, (ast.Import, ast.ImportFrom))
+            or shape.startswith(("__all__ = ", "sys.path.insert(0, "))
+            or re.fullmatch(r"if __name__ == '__main__':\s+raise SystemExit\(\w+\(\)\)", shape)
+        ), f"{path}:{node.lineno} is more than a name for something elsewhere"
+
+
+def test_the_tables_leave_no_file_out():
+    found = {
+        path.relative_to(REPOSITORY).as_posix()
+        for folder in ("orchestrator", "src")
+        for path in (REPOSITORY / folder).rglob("*.py")
+    }
+    found |= {
+        path.relative_to(REPOSITORY).as_posix()
+        for pattern in ("orchestrator/recipes/*.yaml", "orchestrator/recipes/data/*", "scriptlets/**/*.py")
+        for path in REPOSITORY.glob(pattern)
+        if path.name != "__init__.py" or path.parent.name == "scriptlets"
+    }
+    assert found - set(THIN_FILES) - set(OWN_FILES) == set()
+    assert [path for path in [*THIN_FILES, *OWN_FILES] if not (REPOSITORY / path).is_file()] == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_script_runs_from_another_folder_before_anything_of_ours_is_installed(script, tmp_path):
+    # Without site no .pth file is read, so an editable install of ours cannot be what is found.
+    dependencies = [sysconfig.get_path("purelib"), *site.getsitepackages()]
+    ended = subprocess.run(
+        [sys.executable, "-S", REPOSITORY / script, "--help"],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(dependencies)},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "usage" in ended.stdout.lower()
+
+
+@pytest.mark.slow
+def test_the_installed_package_holds_framework0_and_nothing_of_the_workspace(tmp_path):
+    subprocess.run(
+        [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
+        cwd=REPOSITORY,
+        capture_output=True,
+        timeout=120,
+        check=True,
+    )
+    [wheel] = tmp_path.glob("*.whl")
+    names = zipfile.ZipFile(wheel).namelist()
+    roots = {name.split("/")[0] for name in names}
+    assert {root for root in roots if not root.endswith(".dist-info")} == {"framework0"}
+    assert "framework0/py.typed" in names
