@@ -1,0 +1,110 @@
+"""The shared context: versioned JSON values, who wrote them, and how to look back.
+
+In reading order: ``change`` (what a change is, and the seam behind which they live), ``values`` and
+``patterns`` (what may be stored, under which keys), ``history`` (looking back, pure), ``memory``
+(the store), ``reading`` and ``writing`` (what can be asked and done), ``context`` and ``view`` (the
+whole, and one step's sight of it), ``dispatcher`` (subscriptions), ``changelog`` (the table in a
+run's journal).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from framework0.context.change import (
+        Author as Author,
+    )
+    from framework0.context.change import (
+        Change as Change,
+    )
+    from framework0.context.change import (
+        Entry as Entry,
+    )
+    from framework0.context.change import (
+        Store as Store,
+    )
+    from framework0.context.change import (
+        Write as Write,
+    )
+    from framework0.context.changelog import ChangeLog as ChangeLog
+    from framework0.context.context import Context as Context
+    from framework0.context.history import Diff as Diff
+    from framework0.context.history import replay as replay
+    from framework0.context.limits import ValueLimits as ValueLimits
+    from framework0.context.memory import MemoryStore as MemoryStore
+    from framework0.context.patterns import check_key as check_key
+    from framework0.context.patterns import matcher as matcher
+    from framework0.context.snapshot import Snapshot as Snapshot
+    from framework0.context.subscriptions import Subscription as Subscription
+    from framework0.context.transaction import Transaction as Transaction
+    from framework0.context.values import (
+        check_json as check_json,
+    )
+    from framework0.context.values import (
+        freeze as freeze,
+    )
+    from framework0.context.values import (
+        thaw as thaw,
+    )
+    from framework0.context.view import ContextView as ContextView
+
+_HOME = {
+    "Author": "change",
+    "Change": "change",
+    "ChangeLog": "changelog",
+    "Context": "context",
+    "ContextView": "view",
+    "Diff": "history",
+    "Entry": "change",
+    "MemoryStore": "memory",
+    "Snapshot": "snapshot",
+    "Store": "change",
+    "Subscription": "subscriptions",
+    "Transaction": "transaction",
+    "ValueLimits": "limits",
+    "Write": "change",
+    "check_json": "values",
+    "check_key": "patterns",
+    "freeze": "values",
+    "matcher": "patterns",
+    "replay": "history",
+    "thaw": "values",
+}
+
+__all__ = [
+    "Author",
+    "Change",
+    "ChangeLog",
+    "Context",
+    "ContextView",
+    "Diff",
+    "Entry",
+    "MemoryStore",
+    "Snapshot",
+    "Store",
+    "Subscription",
+    "Transaction",
+    "ValueLimits",
+    "Write",
+    "check_json",
+    "check_key",
+    "freeze",
+    "matcher",
+    "replay",
+    "thaw",
+]
+
+
+def __getattr__(name: str) -> Any:
+    # Loaded when first used: most commands never touch a context.
+    home = _HOME.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = __import__(f"{__name__}.{home}", fromlist=(name,))
+    value = globals()[name] = getattr(module, name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,132 @@
+"""What happens to a context: one totally ordered sequence of changes, and the seam that keeps it.
+
+:class:`Store` is the one seam behind :class:`~framework0.context.Context`: memory, SQLite and a
+server all fit it. Everything above it (patterns, subscriptions, views, history as people read it)
+is built from these few calls.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    Undo = Callable[[], None]
+
+
+class Author(NamedTuple):
+    """Who makes a change: a name a person recognises, and the attempt it happened in, if any."""
+
+    who: str = "user"
+    run: str | None = None
+    step: str | None = None
+    attempt: int | None = None
+
+
+class Write(NamedTuple):
+    """A wish: set ``key`` to ``value``, or remove it (``removed``)."""
+
+    key: str
+    value: Any = None
+    removed: bool = False
+
+
+class Change(NamedTuple):
+    """A fact: at ``version`` the key got ``value`` (or was removed); ``old`` is what it had before.
+
+    Versions are integers that grow by the order in which changes happened; a gap between two
+    versions is possible (the changes of an attempt that was never acknowledged). ``at`` is epoch
+    seconds, for people only: order is the version's. ``previous`` is the version of the entry that
+    this change replaced, 0 when there was none.
+    """
+
+    version: int
+    key: str
+    value: Any
+    removed: bool
+    old: Any
+    existed: bool
+    who: str
+    run: str | None
+    step: str | None
+    attempt: int | None
+    at: float
+    previous: int = 0
+
+
+class Entry(NamedTuple):
+    """The latest value of a key and the version that set it."""
+
+    value: Any
+    version: int
+
+
+class Store(Protocol):
+    """Where the changes live. Every call is atomic and may come from any thread.
+
+    Values passed in are already JSON, frozen by the caller (never mutated afterwards); values handed
+    out must not be mutated by the receiver.
+    """
+
+    def version(self) -> int:
+        """Return the version of the latest change, 0 when there is none."""
+
+    def kept_since(self) -> int:
+        """Return the version from which on every change is kept, 0 when none was ever dropped."""
+
+    def get(self, key: str, /) -> Entry | None:
+        """Return the latest entry of ``key``, or None."""
+
+    def keys(self) -> list[str]:
+        """Return the present keys, in no particular order, as one consistent picture."""
+
+    def entries(self) -> Mapping[str, Entry]:
+        """Return all present entries as one consistent picture."""
+
+    def at(self, version: int) -> Mapping[str, Any]:
+        """Return the values as they were when ``version`` was the latest.
+
+        Raises :class:`~framework0.errors.HistoryTrimmed` when ``version`` is before
+        :meth:`kept_since`, and ContextError when it has not happened yet.
+        """
+
+    def apply(
+        self,
+        writes: Sequence[Write],
+        author: Author,
+        at: float,
+        expected: Mapping[str, int] | None = None,
+        expected_version: int | None = None,
+    ) -> tuple[Change, ...]:
+        """Make all ``writes``, in order, or none; removing what is absent is no change.
+
+        ``expected`` maps keys to the version each must have (0: absent); ``expected_version`` is
+        what :meth:`version` must be. Raises :class:`~framework0.errors.VersionConflict` when one
+        differs.
+        """
+
+    def changes(self, since: int | None = None, key: str | None = None) -> Iterator[Change]:
+        """Yield the changes after version ``since``, oldest first; only those of ``key`` if given.
+
+        Without ``since``: all that are kept. Raises :class:`~framework0.errors.HistoryTrimmed`, at once and not while iterating, when
+        some of them are no longer kept.
+        """
+
+    def watch(self, listener: Callable[[Sequence[Change]], None], since: int | None = None) -> Undo:
+        """Call ``listener`` with the changes to come, in version order and without a gap.
+
+        With ``since``, the kept changes after that version come first, as in :meth:`changes`. The
+        listener may be called while the store is locked: it must be quick, must not raise and must
+        not call the store. When the store closes it is called once more, with no changes. The
+        function returned ends it.
+        """
+
+    def load(self, changes: Iterable[Change]) -> None:
+        """Take over changes that already happened elsewhere (a journal), oldest first.
+
+        ``old``, ``existed`` and ``previous`` are set to what this store held before each change.
+        """
+
+    def close(self) -> None:
+        """Release what the store holds; later writes are refused."""

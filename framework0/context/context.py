@@ -1,0 +1,149 @@
+"""The shared context: a map of keys to JSON values with one total order of changes."""
+
+from __future__ import annotations
+
+from threading import Lock
+from time import time
+from typing import TYPE_CHECKING
+
+from framework0.context.change import Author
+from framework0.context.dispatcher import Dispatcher
+from framework0.context.limits import PENDING_CHANGES, VALUE_LIMITS
+from framework0.context.memory import MemoryStore
+from framework0.context.queues import CONFLATE
+from framework0.context.view import ContextView
+from framework0.context.writing import Writing
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from types import TracebackType
+    from typing import Self
+
+    from framework0.context.change import Change, Store, Write
+    from framework0.context.limits import ValueLimits
+    from framework0.context.subscriptions import Subscription
+
+# How long close() waits for subscribers to be told about what was written before it.
+CLOSE_SECONDS = 5.0
+# Two threads that subscribe first must not start two dispatchers.
+_first_subscription = Lock()
+
+
+class Context(Writing):
+    """A map of keys to JSON values in which nothing is forgotten that can still be told.
+
+        context = Context()
+        context.set("report.rows", 120)
+        context.get("report.rows")
+
+    Every change has a version, an author and what it replaced. All calls may come from any thread.
+    ``store`` is where the changes live (memory when left out), ``who`` signs what is written here;
+    steps write through :meth:`view`.
+    """
+
+    __slots__ = ("__weakref__", "_author", "_dispatcher")
+
+    def __init__(
+        self,
+        store: Store | None = None,
+        *,
+        who: str = "user",
+        limits: ValueLimits = VALUE_LIMITS,
+    ) -> None:
+        super().__init__(MemoryStore() if store is None else store, limits)
+        self._author = Author(who)
+        self._dispatcher: Dispatcher | None = None
+
+    def __repr__(self) -> str:
+        return f"Context({len(self)} keys, version={self.version})"
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        # An unfinished constructor leaves no dispatcher; a forgotten context ends its thread.
+        dispatcher = getattr(self, "_dispatcher", None)
+        if dispatcher is not None:
+            dispatcher.stop()
+
+    def view(
+        self, author: Author, on_change: Callable[[Change], object] | None = None
+    ) -> ContextView:
+        """Return this context as one step's attempt sees it: its writes signed by ``author``.
+
+        ``on_change`` is called with each of its changes, in the writing thread, right after it
+        happened; it must be quick and must not change the values.
+        """
+        return ContextView(self, self._store, self._limits, author, on_change)
+
+    def subscribe(
+        self,
+        pattern: str,
+        callback: Callable[[Change], object],
+        *,
+        since: int | None = None,
+        overflow: str = CONFLATE,
+        limit: int = PENDING_CHANGES,
+    ) -> Subscription:
+        """Call ``callback`` with every :class:`Change` whose key matches ``pattern``, in order.
+
+        Calls come from one thread of this context, after the change has happened; what they raise
+        is logged. The value returned ends the subscription when it is called.
+
+        With ``since``, the kept changes after that version come first: a watch is taken up again
+        without a gap, or HistoryTrimmed is raised. When more than ``limit`` changes wait for a slow
+        callback, ``overflow`` decides: ``"conflate"`` keeps the newest of each key,
+        ``"drop_oldest"`` the newest of all, ``"block"`` makes writers wait.
+        """
+        if self._dispatcher is None:
+            with _first_subscription:
+                if self._dispatcher is None:
+                    self._dispatcher = Dispatcher(self._store)
+        return self._dispatcher.subscribe(pattern, callback, overflow, limit, since)
+
+    def flush(self, timeout: float | None = None) -> bool:
+        """Wait until subscribers were told everything written before this call.
+
+        Returns False when ``timeout`` seconds were not enough.
+        """
+        return self._dispatcher is None or self._dispatcher.flush(timeout)
+
+    def close(self, timeout: float | None = CLOSE_SECONDS) -> None:
+        """Tell subscribers what is left, end every subscription and release the store.
+
+        Waits up to ``timeout`` seconds for callbacks that are going on. Reading goes on to work;
+        writing raises ContextError. Closing again is harmless.
+        """
+        self._store.close()
+        if self._dispatcher is not None:
+            self._dispatcher.stop(timeout)
+            self._dispatcher.drop_all()
+
+    def write_as(
+        self,
+        author: Author,
+        writes: Sequence[Write],
+        expected: Mapping[str, int] | None = None,
+        expected_version: int | None = None,
+    ) -> tuple[Change, ...]:
+        """Make ``writes`` (values frozen) in ``author``'s name; views are built on this."""
+        changes = self._store.apply(writes, author, time(), expected, expected_version)
+        if self._dispatcher is not None:
+            self._dispatcher.hold_back()
+        return changes
+
+    def _write(
+        self,
+        writes: Sequence[Write],
+        expected: Mapping[str, int] | None = None,
+        expected_version: int | None = None,
+    ) -> tuple[Change, ...]:
+        return self.write_as(self._author, writes, expected, expected_version)

@@ -1,0 +1,119 @@
+"""The writing half of a context, shared by the context itself and by the views of steps."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from framework0.context.change import Write
+from framework0.context.history import writes_towards
+from framework0.context.limits import CONFLICT_RETRIES, TRANSACTION_WRITES, VALUE_LIMITS
+from framework0.context.patterns import check_key
+from framework0.context.reading import Reading
+from framework0.context.transaction import Transaction
+from framework0.context.values import freeze, thaw
+from framework0.errors import ContextError, VersionConflict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from framework0.context.change import Change, Store
+    from framework0.context.limits import ValueLimits
+
+
+class Writing(Reading, ABC):
+    """Everything that can be done to a context. Each call is one atomic change, or none."""
+
+    __slots__ = ("_limits",)
+
+    def __init__(self, store: Store, limits: ValueLimits = VALUE_LIMITS) -> None:
+        super().__init__(store)
+        self._limits = limits
+
+    def set(self, key: str, value: Any) -> int:
+        """Set ``key`` to a copy of ``value`` and return the version of the change.
+
+        Raises :class:`~framework0.errors.ValueRefused` when the value is not JSON.
+        """
+        key = check_key(key)
+        write = Write(key, freeze(value, self._limits, key))
+        return self._write((write,))[0].version
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self.set(key, value)
+
+    def delete(self, key: str) -> bool:
+        """Remove ``key``; False, and no change, when it was not there."""
+        return bool(self._write((Write(check_key(key), removed=True),)))
+
+    def __delitem__(self, key: str) -> None:
+        if not self.delete(key):
+            raise KeyError(key)
+
+    def modify(self, key: str, function: Callable[[Any], Any], default: Any = None) -> Any:
+        """Set ``key`` to ``function(value)`` so that no write of anybody gets lost; return that.
+
+        ``function`` gets a copy of the present value, or ``default``; it is called again when
+        somebody else wrote the key meanwhile, so it should do nothing else.
+        """
+        key = check_key(key)
+        for _ in range(CONFLICT_RETRIES):
+            entry = self._store.get(key)
+            value = function(default if entry is None else thaw(entry.value))
+            frozen = freeze(value, self._limits, key)
+            try:
+                self._write((Write(key, frozen),), {key: 0 if entry is None else entry.version})
+            except VersionConflict:
+                continue
+            return value
+        raise ContextError(
+            f"{key!r} was written by others {CONFLICT_RETRIES} times while it was being modified; "
+            "give each writer a key of its own"
+        )
+
+    def transaction(self, expected_versions: Mapping[str, int] | None = None) -> Transaction:
+        """Return a block whose writes happen together at its end, or not at all.
+
+            with context.transaction() as together:
+                together.set("total", together.get("total", 0) + 1)
+
+        Everything read through the block must still be as it was, and the keys of
+        ``expected_versions`` at the version given (0: absent), else VersionConflict is raised at
+        its end. An exception in the block gives its writes up.
+        """
+        expected = {check_key(key): version for key, version in (expected_versions or {}).items()}
+        return Transaction(self._store, self._write, expected, self._limits)
+
+    def restore(self, picture: int | Mapping[str, Any]) -> int:
+        """Make the context hold exactly ``picture`` (a version, a snapshot, a dict) in one step.
+
+        Only keys that differ are written; history keeps everything. Returns the version afterward.
+        """
+        target = self._picture(picture)
+        for _ in range(CONFLICT_RETRIES):
+            before = self.snapshot()
+            writes = writes_towards(target, before.frozen())
+            if not writes:
+                return before.version
+            if len(writes) > TRANSACTION_WRITES:
+                raise ContextError(
+                    f"restoring would write {len(writes):,} keys, more than one transaction's "
+                    f"{TRANSACTION_WRITES:,}"
+                )
+            try:
+                return self._write(writes, None, before.version)[-1].version
+            except VersionConflict:
+                continue
+        raise ContextError(
+            f"others wrote {CONFLICT_RETRIES} times while the context was being restored; "
+            "stop the writers first"
+        )
+
+    @abstractmethod
+    def _write(
+        self,
+        writes: Sequence[Write],
+        expected: Mapping[str, int] | None = None,
+        expected_version: int | None = None,
+    ) -> tuple[Change, ...]:
+        """Make the writes, signed by whoever this is."""
