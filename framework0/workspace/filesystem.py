@@ -14,9 +14,11 @@ if TYPE_CHECKING:
 _MOUNTS: Final = "/proc/self/mountinfo"
 
 _REMOTE: Final = frozenset(
-    ("9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs2", "glusterfs", "lustre")
-    + ("ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "prl_fs", "pvfs2", "smb2", "smb3", "smbfs")
-    + ("vboxsf", "virtiofs", "vmhgfs")
+    {
+        *("9p", "acfs", "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "gfs2", "glusterfs"),
+        *("lustre", "ncpfs", "nfs", "nfs4", "ocfs2", "orangefs", "prl_fs", "pvfs2", "smb2", "smb3"),
+        *("smbfs", "vboxsf", "virtiofs", "vmhgfs"),
+    }
 )
 
 _LOCAL_FUSE: Final = frozenset({"fuse.fuse-overlayfs", "fuse.ntfs-3g", "fuse.exfat", "fuse.ext4"})

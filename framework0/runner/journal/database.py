@@ -1,0 +1,175 @@
+"""How the journal's file is opened: private, local, durable, and never by guessing."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from contextlib import closing
+from typing import TYPE_CHECKING, Final
+
+from framework0.errors import JournalCorrupt, JournalError
+from framework0.runner.journal.schema import prepare, version_of
+from framework0.runner.journal.trouble import explain, primary_code
+from framework0.workspace import Gate, filesystem_of, make_private_folder, open_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+DURABILITIES: Final = {"full": "FULL", "normal": "NORMAL"}
+"""FULL syncs the log with every commit and survives a power cut; NORMAL survives any kill only."""
+
+BUSY_SECONDS: Final = 60.0
+"""A net for tools that write without our gate; among ourselves nobody ever waits for SQLite."""
+
+
+def gate_of(path: Path) -> Path:
+    """Return the lock file that writers of the journal at ``path`` pass through, one at a time."""
+    return path.with_name("journal.lock")
+
+
+def open_for_writing(path: Path, durability: str) -> tuple[sqlite3.Connection, Gate]:
+    """Open the journal for one run's writer, creating or migrating it, and the gate before it.
+
+    Raises :class:`~framework0.errors.JournalError` or one of its kinds.
+    """
+    if durability not in DURABILITIES:
+        raise JournalError(f"durability is 'full' or 'normal', not {durability!r}")
+    make_private_folder(path.parent)
+    _refuse_remote(path)
+    gate = Gate(gate_of(path))
+    connection: sqlite3.Connection | None = None
+    try:
+        with gate:
+            _check_file(path)
+            if not path.exists():
+                # Closing a second opening of an existing database would drop SQLite's own locks
+                # (POSIX), so only a file that nobody has open yet is opened by hand.
+                os.close(open_private(path))
+                _sync_folder(path.parent.parent)
+            else:
+                _refuse_future(path)
+            connection = _connect(path, "rw")
+            prepare(connection, path)
+        connection.execute(f"PRAGMA synchronous = {DURABILITIES[durability]}")
+    except sqlite3.Error as error:
+        _close(connection, gate)
+        raise explain(error, path, "open") from error
+    except BaseException:
+        _close(connection, gate)
+        raise
+    return connection, gate
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection | None:
+    """Open the journal for looking only; None when there is none yet. Writes nothing into it."""
+    if not _check_file(path):
+        return None
+    try:
+        connection = _connect(path, "ro")
+    except sqlite3.Error as error:
+        raise explain(error, path, "open") from error
+    try:
+        version = version_of(connection, path)
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if primary_code(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+            return _open_frozen(path)
+        raise explain(error, path, "read") from error
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, path, "read") from error
+    except BaseException:
+        connection.close()
+        raise
+    if version == 0:
+        connection.close()
+        return None
+    return connection
+
+
+def _open_frozen(path: Path) -> sqlite3.Connection | None:
+    """Open a journal in a folder that cannot be written, where SQLite cannot keep its index."""
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        raise JournalError(
+            f"cannot read {path}: it was not closed and its folder cannot be written; copy "
+            f"{path.name} and {log.name} to a folder that can, and point FRAMEWORK0_HOME there"
+        )
+    try:
+        connection = _connect(path, "ro&immutable=1")
+        if version_of(connection, path) == 0:
+            connection.close()
+            return None
+    except sqlite3.Error as error:
+        raise explain(error, path, "read") from error
+    return connection
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    from urllib.parse import quote  # noqa: PLC0415  pathlib has loaded it on some versions only
+
+    connection = sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?mode={mode}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+        cached_statements=32,
+    )
+    # A flipped bit in a schema must not run anything: functions and triggers stay our own.
+    connection.execute("PRAGMA trusted_schema = OFF")
+    return connection
+
+
+def _check_file(path: Path) -> bool:
+    """Tell whether the journal exists; refuse a link, a folder, a pipe or a device in its place."""
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise JournalError(
+            f"cannot look at {path}: {error.strerror} (errno {error.errno})"
+        ) from error
+    if not stat.S_ISREG(found.st_mode):
+        raise JournalCorrupt(f"{path} is not a file: move it away, then try again")
+    return True
+
+
+def _refuse_future(path: Path) -> None:
+    # Looked at through a reading connection: closing a writing one could rewrite pages.
+    with closing(_connect(path, "ro")) as connection:
+        version_of(connection, path)
+
+
+def _refuse_remote(path: Path) -> None:
+    found = filesystem_of(path.parent)
+    if found.remote:
+        raise JournalError(
+            f"{path} lies on a network file system ({found.kind} at {found.mount}), where SQLite "
+            "can lose what it wrote: set FRAMEWORK0_HOME to a folder on a local disk"
+        )
+
+
+def _sync_folder(path: Path) -> None:
+    """Make the names in a folder durable, as far as the system can."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY)
+    except OSError:
+        # A folder that may be searched and not read: its names cannot be synced by us.
+        return
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        raise JournalError(
+            f"cannot sync the folder {path}: {error.strerror} (errno {error.errno})"
+        ) from error
+    finally:
+        os.close(descriptor)
+
+
+def _close(connection: sqlite3.Connection | None, gate: Gate) -> None:
+    if connection is not None:
+        connection.close()
+    gate.close()

@@ -1,0 +1,158 @@
+"""The text of a history: how one committed batch of entries is written and read back.
+
+A batch is a JSON list. Its entries, by their first item:
+
+- a number: an attempt, ``[node, name, attempt, state, final, at, seconds, cpu, peak]``, then, only
+  where there is more to say, an object with ``result``, ``failure``, ``reason`` and ``unkept``;
+- ``"decide"``: ``["decide", node, kind, value]``;
+- ``"session"``: ``["session", at, pid, host]``;
+- ``"end"``: ``["end", state, at]``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from framework0.runner.journal.chain import encode
+from framework0.runner.journal.values import Decision, Session
+from framework0.runner.seams import AttemptRecord, Failure, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+MAX_BATCH_BYTES: Final = 32 * 1024 * 1024
+"""A batch with large results is split here, far below the 1 GB that SQLite takes in one value."""
+
+
+class End(NamedTuple):
+    """The run ended, with ``state``, at ``at`` (epoch seconds)."""
+
+    state: str
+    at: float
+
+
+Entry = AttemptRecord | Decision | Session | End
+
+
+class Batch(NamedTuple):
+    """Entries ready to be written: how many, and their text."""
+
+    size: int
+    text: str
+
+
+def write_batches(entries: Iterable[Entry], result_bytes: int) -> Iterator[Batch]:
+    """Yield the text of ``entries``, in order, as one batch or, when large, as several.
+
+    A result whose JSON is longer than ``result_bytes``, or that is no JSON at all, is left out and
+    its entry says so: a history without one value is better than a run without history.
+    """
+    plain: list[object] = []
+    parts: list[str] = []
+    count = size = 0
+    for entry in entries:
+        row, extra = _row(entry)
+        if not extra:
+            plain.append(row)
+        else:
+            if plain:
+                parts.append(encode(plain)[1:-1])
+                plain.clear()
+            parts.append(_with_extra(row, extra, result_bytes))
+            size += len(parts[-1])
+        count += 1
+        if size > MAX_BATCH_BYTES:
+            yield _joined(count, parts, plain)
+            parts, plain, count, size = [], [], 0, 0
+    if count:
+        yield _joined(count, parts, plain)
+
+
+def _joined(count: int, parts: list[str], plain: list[object]) -> Batch:
+    if not parts:
+        return Batch(count, encode(plain))
+    if plain:
+        parts.append(encode(plain)[1:-1])
+    return Batch(count, f"[{','.join(parts)}]")
+
+
+def _row(entry: Entry) -> tuple[tuple[object, ...], dict[str, Any] | None]:
+    if type(entry) is not AttemptRecord:
+        return _other_row(entry)
+    node, name, attempt, state, final, at, outcome, reason = entry
+    _, result, failure, seconds, cpu, peak = outcome
+    row = (node, name, attempt, state, 1 if final else 0, at, seconds, cpu, peak)
+    if result is None and failure is None and not reason:
+        return row, None
+    extra: dict[str, Any] = {}
+    if failure is not None:
+        extra["failure"] = failure
+    if reason:
+        extra["reason"] = reason
+    if result is not None:
+        extra["result"] = result
+    return row, extra
+
+
+def _other_row(entry: Entry) -> tuple[tuple[object, ...], dict[str, Any] | None]:
+    if isinstance(entry, Decision):
+        return ("decide", *entry), None
+    if isinstance(entry, Session):
+        return ("session", *entry), None
+    assert isinstance(entry, End)
+    return ("end", *entry), None
+
+
+def _with_extra(row: tuple[object, ...], extra: dict[str, Any], result_bytes: int) -> str:
+    start = encode(row)[:-1]
+    if "result" not in extra:
+        return f"{start},{encode(extra)}]"
+    result = extra.pop("result")
+    try:
+        text = encode(result)
+    except (TypeError, ValueError, RecursionError) as error:
+        extra["unkept"] = 0
+        extra["reason"] = _also(extra, f"result not kept, it is not JSON: {error}")
+        return f"{start},{encode(extra)}]"
+    if len(text) > result_bytes:
+        extra["unkept"] = len(text)
+        why = f"result not kept, its {len(text)} bytes are over the limit of {result_bytes}"
+        extra["reason"] = _also(extra, why)
+        return f"{start},{encode(extra)}]"
+    rest = encode(extra)[1:-1]
+    return f'{start},{{{rest}{"," if rest else ""}"result":{text}}}]'
+
+
+def _also(extra: dict[str, Any], words: str) -> str:
+    reason = extra.get("reason", "")
+    return f"{reason}; {words}" if reason else words
+
+
+def read_entry(item: list[Any], unkept: dict[tuple[int, int], int]) -> Entry:
+    """Return the entry that ``item``, one element of a batch's list, stands for.
+
+    Bytes of results that were left out are noted in ``unkept`` by node and attempt.
+    """
+    kind = item[0]
+    if kind == "decide":
+        return Decision(item[1], item[2], item[3])
+    if kind == "session":
+        return Session(item[1], item[2], item[3])
+    if kind == "end":
+        return End(item[1], item[2])
+    node, name, attempt, state, final, at, seconds, cpu, peak = item[:9]
+    if len(item) == 9:  # noqa: PLR2004  the shape shown at the top of this file
+        outcome = Outcome(state, None, None, seconds, cpu, peak)
+        return AttemptRecord(node, name, attempt, state, bool(final), at, outcome, "")
+    extra = item[9]
+    failure = _failure(extra["failure"]) if "failure" in extra else None
+    if "unkept" in extra:
+        unkept[node, attempt] = extra["unkept"]
+    outcome = Outcome(state, extra.get("result"), failure, seconds, cpu, peak)
+    reason = extra.get("reason", "")
+    return AttemptRecord(node, name, attempt, state, bool(final), at, outcome, reason)
+
+
+def _failure(parts: list[Any]) -> Failure:
+    kind, message, where, trace, bases = parts
+    return Failure(kind, message, where, trace, tuple(bases))

@@ -1,0 +1,273 @@
+"""The journal: the durable record of every run of a workspace, in one SQLite file."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from framework0.errors import JournalError, RunNotFound
+from framework0.runner.journal import prune, runs
+from framework0.runner.journal.chain import encode, link
+from framework0.runner.journal.database import open_for_reading, open_for_writing
+from framework0.runner.journal.entries import write_batches
+from framework0.runner.journal.marks import StartMarks
+from framework0.runner.journal.reader import Stored, history_of, read_stored
+from framework0.runner.journal.recorder import RunRecorder
+from framework0.runner.journal.runrow import RunRow, header_text
+from framework0.runner.journal.schema import BATCH_BITS
+from framework0.runner.journal.trouble import explain
+from framework0.runner.journal.values import (
+    INTERRUPTED,
+    RUNNING,
+    RunHeader,
+    RunHistory,
+    RunSummary,
+    Session,
+)
+from framework0.runner.journal.writer import HistoryWriter
+from framework0.workspace import hold, is_id, make_private_folder, this_process
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from framework0.workspace import Lock
+
+T = TypeVar("T")
+
+DEFAULT_RESULT_BYTES: Final = 16 * 1024 * 1024
+"""The largest result kept, as JSON; a larger one belongs in a file (``limits.result_bytes``)."""
+
+
+class Journal:
+    """All runs of one workspace. Any number of processes may use the same file at once.
+
+    Nothing is created before the first run begins. ``durability`` is ``full`` (what is acknowledged
+    survives a power cut) or ``normal`` (it survives any kill, not a power cut). Every call may raise
+    :class:`~framework0.errors.JournalError` or one of its kinds; nothing is overwritten then.
+    """
+
+    def __init__(
+        self, path: Path, *, durability: str = "full", result_bytes: int = DEFAULT_RESULT_BYTES
+    ) -> None:
+        self.path = path
+        self.durability = durability
+        self._result_bytes = result_bytes
+        self._reader: sqlite3.Connection | None = None
+        self._reading = threading.Lock()
+
+    def begin(self, header: RunHeader, nodes: int) -> RunRecorder:
+        """Start a run of ``nodes`` nodes; its header is durable when this returns."""
+        folder = self._folder(header.run_id)
+        make_private_folder(folder)
+        lock = hold(folder / runs.LOCK, f"run {header.run_id}")
+        marks = None
+        try:
+            marks = StartMarks(folder / runs.STARTED, nodes)
+            connection, gate = open_for_writing(self.path, self.durability)
+            try:
+                with gate:
+                    row, position = _insert_run(connection, self.path, header, nodes)
+                writer = HistoryWriter(
+                    self.path,
+                    connection,
+                    gate,
+                    row,
+                    position=position,
+                    result_bytes=self._result_bytes,
+                )
+                return RunRecorder(header.run_id, writer, marks, lock, row)
+            except BaseException:
+                connection.close()
+                gate.close()
+                raise
+        except BaseException:
+            _let_go(marks, lock)
+            raise
+
+    def resume(self, run_id: str, nodes: int) -> RunRecorder:
+        """Go on with a run; the recorder's ``history`` is what it did before, verified.
+
+        Raises :class:`~framework0.errors.LockHeld` while a living process is working on it and
+        :class:`~framework0.errors.RunNotFound` when there is no such run.
+        """
+        folder = self._folder(run_id)
+        self._stored(run_id)
+        make_private_folder(folder)
+        lock = hold(folder / runs.LOCK, f"run {run_id}")
+        marks = None
+        try:
+            # Read once more, now that nobody else can add to it.
+            stored = self._stored(run_id)
+            history = history_of(stored, folder / runs.STARTED, RUNNING)
+            marks = StartMarks(folder / runs.STARTED, max(nodes, stored.row.nodes))
+            marks.raise_to((record.node, record.attempt) for record in history.attempts)
+            return self._resume(stored, history, nodes, marks, lock)
+        except BaseException:
+            _let_go(marks, lock)
+            raise
+
+    def read(self, run_id: str) -> RunHistory:
+        """Return all of one run, verified; raises :class:`~framework0.errors.JournalCorrupt`."""
+        stored = self._stored(run_id)
+        folder = self._folder(run_id)
+        state = stored.row.state
+        if state == RUNNING and not runs.is_alive(folder):
+            # It may have ended between our look at the row and our look at the lock.
+            stored = self._stored(run_id)
+            state = INTERRUPTED if stored.row.state == RUNNING else stored.row.state
+        return history_of(stored, folder / runs.STARTED, state)
+
+    def runs(self, limit: int | None = None, recipe: str | None = None) -> list[RunSummary]:
+        """Return the latest runs, newest first; only those of the recipe named ``recipe``, if given."""
+        return self._look(lambda connection: runs.listed(connection, self.path, limit, recipe), [])
+
+    def find(
+        self, prefix: str | None = None, wanted: Callable[[RunSummary], bool] | None = None
+    ) -> str:
+        """Return the id of the run that ``prefix`` means: an id, its unique beginning, or a run's name.
+
+        Without a prefix the latest run that is ``wanted`` is meant. Raises
+        :class:`~framework0.errors.RunNotFound` naming what comes near.
+        """
+        return runs.find(self.runs(), prefix, wanted)
+
+    def expect(self, recipe: str) -> dict[str, float]:
+        """Return the expected seconds by step name: the median over the latest runs of ``recipe``."""
+        return self._look(lambda connection: runs.expected_seconds(connection, recipe), {})
+
+    def prune(
+        self, *, keep: int | None = None, older_than: float | None = None, now: float | None = None
+    ) -> list[str]:
+        """Remove ended and interrupted runs with all that belongs to them; return their ids.
+
+        Those beyond the newest ``keep`` go, and those that began more than ``older_than`` seconds
+        before ``now``; with both, a run must be both. A living run always stays.
+        """
+        if keep is None and older_than is None:
+            return []
+        since = (time.time() if now is None else now) - (older_than or 0.0)
+        chosen = [
+            run.run_id
+            for place, run in enumerate(self.runs())
+            if place >= (keep or 0) and run.created_at <= since and run.state != RUNNING
+        ]
+        return prune.remove(self.path, self.durability, chosen)
+
+    def close(self) -> None:
+        """Close what was opened for reading; recorders are closed by their own :meth:`finish`."""
+        with self._reading:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+
+    def _resume(
+        self, stored: Stored, history: RunHistory, nodes: int, marks: StartMarks, lock: Lock
+    ) -> RunRecorder:
+        connection, gate = open_for_writing(self.path, self.durability)
+        try:
+            writer = HistoryWriter(
+                self.path,
+                connection,
+                gate,
+                stored.row,
+                position=stored.position,
+                result_bytes=self._result_bytes,
+            )
+            row = stored.row._replace(
+                nodes=max(nodes, stored.row.nodes),
+                state=RUNNING,
+                finished=None,
+                records=None,
+                head=None,
+                process=_process_text(),
+            )
+            writer.commit([_session()], (), row)
+            return RunRecorder(stored.row.id, writer, marks, lock, row, history)
+        except BaseException:
+            connection.close()
+            gate.close()
+            raise
+
+    def _folder(self, run_id: str) -> Path:
+        if not is_id(run_id):
+            raise RunNotFound(f"no run has the id {run_id!r}: see the list of runs")
+        return self.path.parent / "runs" / run_id
+
+    def _stored(self, run_id: str) -> Stored:
+        stored = self._look(lambda connection: read_stored(connection, self.path, run_id), None)
+        if stored is None:
+            raise RunNotFound(f"no run has the id {run_id!r}: see the list of runs")
+        return stored
+
+    def _look(self, look: Callable[[sqlite3.Connection], T], nothing: T) -> T:
+        with self._reading:
+            if self._reader is None:
+                self._reader = open_for_reading(self.path)
+            if self._reader is None:
+                return nothing
+            try:
+                return look(self._reader)
+            except sqlite3.Error as error:
+                raise explain(error, self.path, "read") from error
+
+
+def _insert_run(
+    connection: sqlite3.Connection, path: Path, header: RunHeader, nodes: int
+) -> tuple[RunRow, tuple[int, int, int]]:
+    recipe = header.recipe_text.encode("utf-8")
+    try:
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute(
+            "INSERT OR IGNORE INTO recipes VALUES (?, ?, ?)",
+            (header.recipe_digest, header.recipe_text, link(recipe, 0)),
+        )
+        run = connection.execute("SELECT coalesce(max(run), 0) + 1 FROM runs").fetchone()[0]
+        row = RunRow(
+            run,
+            header.run_id,
+            header.recipe_name,
+            header.created_at,
+            nodes,
+            RUNNING,
+            None,
+            None,
+            None,
+            header_text(header),
+            _process_text(),
+            0,
+        ).sealed()
+        row.insert(connection)
+        connection.execute("INSERT INTO heads VALUES (?, 0, 0, ?)", (run, row.seed))
+        first = next(write_batches([_session()], 0))
+        head = link(first.text.encode("ascii"), row.seed)
+        connection.execute(
+            "INSERT INTO batches VALUES (?, ?, ?, ?)",
+            ((run << BATCH_BITS) + 1, 1, first.text, head),
+        )
+        connection.execute("COMMIT")
+    except sqlite3.IntegrityError as error:
+        connection.execute("ROLLBACK")
+        raise JournalError(
+            f"{path} already has a run {header.run_id}: give it another id"
+        ) from error
+    except sqlite3.Error as error:
+        raise explain(error, path, "write") from error
+    return row, (1, 1, head)
+
+
+def _session() -> Session:
+    who = this_process()
+    return Session(time.time(), who.pid, who.host)
+
+
+def _process_text() -> str:
+    return encode(this_process()._asdict())
+
+
+def _let_go(marks: StartMarks | None, lock: Lock) -> None:
+    if marks is not None:
+        marks.close()
+    lock.release()

@@ -1,0 +1,147 @@
+"""Reading one run back: every row checked against the one before it, or a clear refusal."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from framework0.context import ChangeLog
+from framework0.errors import JournalCorrupt
+from framework0.runner.journal.chain import link
+from framework0.runner.journal.entries import read_entry
+from framework0.runner.journal.marks import read_marks
+from framework0.runner.journal.runrow import COLUMNS, RunRow
+from framework0.runner.journal.schema import BATCH_BITS
+from framework0.runner.journal.trouble import explain
+from framework0.runner.journal.values import Decision, RunHistory, Session
+from framework0.runner.seams import AttemptRecord
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from framework0.context import Change
+
+_RUN: Final = f"SELECT {COLUMNS} FROM runs WHERE id = ?"  # noqa: S608
+
+_BATCHES: Final = (
+    "SELECT id, records, CAST(text AS BLOB), crc FROM batches WHERE id BETWEEN ? AND ? ORDER BY id"
+)
+
+
+class Stored(NamedTuple):
+    """What the database holds of one run, as of one moment, verified."""
+
+    row: RunRow
+    recipe_text: str
+    items: list[list[Any]]
+    changes: list[Change]
+    position: tuple[int, int, int]
+
+
+def read_stored(connection: sqlite3.Connection, path: Path, run_id: str) -> Stored | None:
+    """Return all of one run from one consistent look at the database; None when it has no such run.
+
+    Raises :class:`~framework0.errors.JournalCorrupt` naming the run and the first entry that
+    cannot be trusted.
+    """
+    try:
+        connection.execute("BEGIN")
+        try:
+            return _read(connection, path, run_id)
+        finally:
+            connection.execute("ROLLBACK")
+    except sqlite3.Error as error:
+        raise explain(error, path, "read") from error
+
+
+def history_of(stored: Stored, marks_path: Path, state: str) -> RunHistory:
+    """Return the history as its reader wants it; ``state`` is the run's state as it is now."""
+    attempts: list[AttemptRecord] = []
+    decisions: dict[tuple[int, str], Any] = {}
+    sessions: list[Session] = []
+    unkept: dict[tuple[int, int], int] = {}
+    for item in stored.items:
+        entry = read_entry(item, unkept)
+        if isinstance(entry, AttemptRecord):
+            attempts.append(entry)
+        elif isinstance(entry, Decision):
+            decisions[entry.node, entry.kind] = entry.value
+        elif isinstance(entry, Session):
+            sessions.append(entry)
+    summary = stored.row.summary(state, len(stored.items))
+    return RunHistory(
+        stored.row.full_header(stored.recipe_text),
+        summary,
+        tuple(sessions),
+        tuple(attempts),
+        decisions,
+        stored.changes,
+        read_marks(marks_path),
+        unkept,
+    )
+
+
+def _read(connection: sqlite3.Connection, path: Path, run_id: str) -> Stored | None:
+    found = connection.execute(_RUN, (run_id,)).fetchone()
+    if found is None:
+        return None
+    row = RunRow(*found).verified(path)
+    items, position = _read_batches(connection, path, row)
+    _check_end(connection, path, row, position)
+    text = _read_recipe(connection, path, row)
+    changes = list(ChangeLog.read(connection, row.id))
+    return Stored(row, text, items, changes, position)
+
+
+def _read_batches(
+    connection: sqlite3.Connection, path: Path, row: RunRow
+) -> tuple[list[list[Any]], tuple[int, int, int]]:
+    items: list[list[Any]] = []
+    crc = row.seed
+    number = 0
+    first = row.run << BATCH_BITS
+    last = first + (1 << BATCH_BITS) - 1
+    for identity, count, text, stored_crc in connection.execute(_BATCHES, (first, last)):
+        number += 1
+        crc = link(text, crc)
+        if identity != first + number or crc != stored_crc:
+            raise _damaged(path, row.id, len(items) + 1)
+        batch = json.loads(text)
+        if len(batch) != count:
+            raise _damaged(path, row.id, len(items) + 1)
+        items += batch
+    return items, (number, len(items), crc)
+
+
+def _check_end(
+    connection: sqlite3.Connection, path: Path, row: RunRow, position: tuple[int, int, int]
+) -> None:
+    """Compare where the history ends with what two other places say about its end."""
+    head = connection.execute(
+        "SELECT batch, records, crc FROM heads WHERE run = ?", (row.run,)
+    ).fetchone()
+    _, records, crc = position
+    sealed = row.head is None or (row.records, row.head) == (records, crc)
+    if head != position or not sealed:
+        raise _damaged(path, row.id, records + 1)
+
+
+def _read_recipe(connection: sqlite3.Connection, path: Path, row: RunRow) -> str:
+    digest = json.loads(row.header)["recipe_digest"]
+    found = connection.execute(
+        "SELECT CAST(text AS BLOB), crc FROM recipes WHERE digest = ?", (digest,)
+    ).fetchone()
+    if found is None or link(found[0], 0) != found[1]:
+        raise JournalCorrupt(
+            f"{path}: the recipe of run {row.id} is damaged or missing: "
+            "restore a copy of the journal, or prune the run"
+        )
+    return str(found[0], "utf-8")
+
+
+def _damaged(path: Path, run_id: str, entry: int) -> JournalCorrupt:
+    return JournalCorrupt(
+        f"{path}: run {run_id} is damaged from entry {entry} of its history on: nothing was "
+        "changed; restore a copy of the journal, or rerun it"
+    )
