@@ -9,28 +9,46 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from framework0.recipe.cache import RecipeCache as RecipeCache
+    from framework0.recipe.check import Checked as Checked
+    from framework0.recipe.check import check_document as check_document
+    from framework0.recipe.expressions import Expression as Expression
+    from framework0.recipe.expressions import Reference as Reference
+    from framework0.recipe.expressions import Scope as Scope
+    from framework0.recipe.expressions import compile_expression as compile_expression
     from framework0.recipe.load import Document as Document
     from framework0.recipe.load import parse_text as parse_text
     from framework0.recipe.load import read_document as read_document
     from framework0.recipe.model import DEFAULT_POLICY as DEFAULT_POLICY
     from framework0.recipe.model import FINALLY as FINALLY
+    from framework0.recipe.model import Foreach as Foreach
+    from framework0.recipe.model import Input as Input
     from framework0.recipe.model import MAIN as MAIN
     from framework0.recipe.model import NOTHING as NOTHING
     from framework0.recipe.model import ON_FAILURE as ON_FAILURE
     from framework0.recipe.model import ORDER_GRAPH as ORDER_GRAPH
     from framework0.recipe.model import ORDER_SEQUENCE as ORDER_SEQUENCE
     from framework0.recipe.model import PHASES as PHASES
-    from framework0.recipe.model import Foreach as Foreach
-    from framework0.recipe.model import Input as Input
     from framework0.recipe.model import Policy as Policy
     from framework0.recipe.model import Recipe as Recipe
     from framework0.recipe.model import Retry as Retry
     from framework0.recipe.model import Step as Step
+    from framework0.recipe.report import render_problems as render_problems
+    from framework0.recipe.report import summarize as summarize
+    from framework0.recipe.report_formats import as_github as as_github
+    from framework0.recipe.report_formats import as_json as as_json
+    from framework0.recipe.report_formats import as_sarif as as_sarif
     from framework0.recipe.signatures import SignatureSource as SignatureSource
+    from framework0.recipe.templates import Template as Template
+    from framework0.recipe.templates import find_templates as find_templates
+    from framework0.recipe.templates import has_template as has_template
+    from framework0.recipe.templates import render as render
 
 _HOMES: Final = {
+    "Checked": "check",
     "DEFAULT_POLICY": "model",
     "Document": "load",
+    "Expression": "expressions",
     "FINALLY": "model",
     "Foreach": "model",
     "Input": "model",
@@ -42,11 +60,25 @@ _HOMES: Final = {
     "PHASES": "model",
     "Policy": "model",
     "Recipe": "model",
+    "RecipeCache": "cache",
+    "Reference": "expressions",
     "Retry": "model",
+    "Scope": "expressions",
     "SignatureSource": "signatures",
     "Step": "model",
+    "Template": "templates",
+    "as_github": "report_formats",
+    "as_json": "report_formats",
+    "as_sarif": "report_formats",
+    "check_document": "check",
+    "compile_expression": "expressions",
+    "find_templates": "templates",
+    "has_template": "templates",
     "parse_text": "load",
     "read_document": "load",
+    "render": "templates",
+    "render_problems": "report",
+    "summarize": "report",
 }
 
 __all__ = [
@@ -58,16 +90,32 @@ __all__ = [
     "ORDER_GRAPH",
     "ORDER_SEQUENCE",
     "PHASES",
+    "Checked",
     "Document",
+    "Expression",
     "Foreach",
     "Input",
     "Policy",
     "Recipe",
+    "RecipeCache",
+    "Reference",
     "Retry",
+    "Scope",
     "SignatureSource",
     "Step",
+    "Template",
+    "as_github",
+    "as_json",
+    "as_sarif",
+    "check_document",
+    "compile_expression",
+    "find_templates",
+    "has_template",
     "parse_text",
     "read_document",
+    "render",
+    "render_problems",
+    "summarize",
 ]
 
 

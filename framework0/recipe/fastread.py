@@ -15,16 +15,18 @@ from typing import Any, Final
 from framework0.recipe.limits import MAX_DEPTH, MAX_FILE_BYTES
 from framework0.recipe.scalars import TRUTHY
 
-# Everything but controls, exotic blanks, reordering marks and surrogates.
 _EXOTIC: Final = (
-    "\\x00-\\x1f\\x7f-\\xa0\\u1680\\u180e\\u2000-\\u200f\\u2028-\\u202f\\u205f-\\u206f\\u3000"
-    "\\ud800-\\udfff\\ufeff\\ufff0-\\uffff"
+    "[\x80-\xa0\u1680\u180e\u2000-\u200f\u2028-\u202f\u205f-\u206f\u3000"
+    "\ud800-\udfff\ufeff\ufff0-\uffff]"
 )
+"""Blanks and breaks beyond ASCII, marks that reorder text, surrogates: readers differ on some."""
+
+_CONTROL: Final = "\\x00-\\x1f\\x7f"
 # Quotes are left out of unquoted text so that every quote of a text opens or closes a value.
-_WORD: Final = f"[^{_EXOTIC} :#\"']"
+_WORD: Final = f"[^{_CONTROL} :#\"']"
 _KEY: Final = r"[A-Za-z_][A-Za-z0-9_.\-]{0,99}+:"
-_DOUBLE: Final = f'"(?:[^"\\\\{_EXOTIC}]|\\\\["\\\\nt])*+"'
-_SINGLE: Final = f"'(?:[^'{_EXOTIC}]|'')*+'"
+_DOUBLE: Final = f'"(?:[^"\\\\{_CONTROL}]|\\\\["\\\\nt])*+"'
+_SINGLE: Final = f"'(?:[^'{_CONTROL}]|'')*+'"
 # Numbers both readers and every JSON reader understand alike, and times like 90s.
 _NUMBER: Final = r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9}|[smhd])?+"
 _PLAIN: Final = (
@@ -38,7 +40,7 @@ _FLOW_MAP: Final = f"\\{{[ ]*+(?:{_FLOW_PAIR}(?:,[ ]*+{_FLOW_PAIR})*+)?+\\}}"
 _VALUE: Final = (
     f"(?:{_DOUBLE}|{_SINGLE}|{_PLAIN}|{_NUMBER}(?=[ ]*(?:\\n|\\Z|[ ]#))|{_FLOW_LIST}|{_FLOW_MAP})"
 )
-_COMMENT: Final = f"#[^{_EXOTIC}]*+"
+_COMMENT: Final = f"#[^{_CONTROL}]*+"
 _PAIR: Final = f"{_KEY}(?=[ \\n]|\\Z)(?:[ ]++(?![ #\\n]){_VALUE})?+"
 # Columns stay below MAX_DEPTH so that no text described here can nest deeply on purpose.
 _LINE: Final = (
@@ -68,6 +70,8 @@ def read(text: str) -> dict[str, Any] | None:
     if "\r" in text:
         # No value described below spans lines, so how lines end cannot change the data.
         text = text.replace("\r\n", "\n")
+    if not text.isascii() and re.search(_EXOTIC, text) is not None:
+        return None
     if re.fullmatch(EVERYDAY, text) is None:
         return None
     # Imported when it is needed: a cached recipe needs no reader.

@@ -17,6 +17,7 @@ from framework0.recipe.textfile import decode, read_bytes, refuse_characters, re
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from framework0.recipe.cache import RecipeCache
     from framework0.recipe.compose import Composition
     from framework0.recipe.positions import Mark
 
@@ -38,13 +39,14 @@ class Document:
         data: dict[str, Any],
         problems: tuple[Problem, ...] = (),
         mark: Mark | None = None,
+        digest: str | None = None,
     ) -> None:
         self.file = file
         self.text = text
         self.data = data
         self.problems = problems
         self._mark = mark
-        self._digest: str | None = None
+        self._digest = digest
 
     def __repr__(self) -> str:
         return f"Document({self.file!r}, {len(self.text)} characters)"
@@ -76,14 +78,23 @@ def digest_of(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def read_document(path: str | os.PathLike[str]) -> Document:
-    """Read the recipe file at ``path``.
+def read_document(path: str | os.PathLike[str], cache: RecipeCache | None = None) -> Document:
+    """Read the recipe file at ``path``; with a ``cache``, only if its text was not read before.
 
     Raises :class:`~framework0.errors.RecipeError` when nothing useful can be read: no regular file,
     not text, wrong syntax, a limit passed, no mapping. Mistakes beside those are in ``problems``.
     """
     file = os.fspath(path)
-    return parse_text(decode(read_bytes(file), file), file)
+    text = decode(read_bytes(file), file)
+    if cache is None:
+        return parse_text(text, file)
+    digest = digest_of(text)
+    known = cache.load(digest, file)
+    if known is None:
+        document = parse_text(text, file)
+        cache.store(digest, document.data, document.problems)
+        return document
+    return Document(file, text, known.data, known.problems, digest=digest)
 
 
 def parse_text(text: str, file: str = "<text>") -> Document:

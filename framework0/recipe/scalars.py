@@ -28,12 +28,12 @@ TRUTHY: Final = {
 }
 """Words that YAML 1.1 read as booleans, and what their author may have meant."""
 
-INTEGER: Final = re.compile(r"[-+]?[0-9]+")
-BASED_INTEGER: Final = re.compile(r"0o[0-7]+|0x[0-9a-fA-F]+")
-FLOAT: Final = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?")
-NOT_FINITE: Final = re.compile(r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)")
-LEADING_ZERO: Final = re.compile(r"[-+]?0[0-9]+")
-UNDERSCORED: Final = re.compile(r"[-+]?[0-9][0-9_]*_[0-9_]*(?:\.[0-9_]*)?")
+INTEGER: Final = r"[-+]?[0-9]+"
+BASED_INTEGER: Final = r"0o[0-7]+|0x[0-9a-fA-F]+"
+FLOAT: Final = r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?"
+NOT_FINITE: Final = r"[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)"
+LEADING_ZERO: Final = r"[-+]?0[0-9]+"
+UNDERSCORED: Final = r"[-+]?[0-9][0-9_]*_[0-9_]*(?:\.[0-9_]*)?"
 LONGEST_INTEGER: Final = 40
 """Characters of an integer that is still looked at: more cannot fit 64 bits, unless they are zeros."""
 
@@ -62,11 +62,11 @@ def resolve(word: str, complain: Callable[..., None]) -> Scalar:
 
 
 def _number(word: str, complain: Callable[..., None]) -> Scalar:
-    if INTEGER.fullmatch(word):
+    if re.fullmatch(INTEGER, word):
         return _decimal(word, complain)
-    if BASED_INTEGER.fullmatch(word):
+    if re.fullmatch(BASED_INTEGER, word):
         return _bounded(word, 0, complain)
-    if FLOAT.fullmatch(word):
+    if re.fullmatch(FLOAT, word):
         return _float(word, complain)
     return _not_a_number(word, complain)
 
@@ -84,14 +84,14 @@ def _float(word: str, complain: Callable[..., None]) -> float:
 
 
 def _not_a_number(word: str, complain: Callable[..., None]) -> str | None:
-    if NOT_FINITE.fullmatch(word):
+    if re.fullmatch(NOT_FINITE, word):
         complain(
             "number-not-finite",
             f"{word} is not a number that JSON, the journal or another step could take",
             hint="write a number, or null for no value",
         )
         return None
-    if UNDERSCORED.fullmatch(word):
+    if re.fullmatch(UNDERSCORED, word):
         complain(
             "looks-like-number",
             f"{shorten(word)} is text here, not a number",
@@ -102,7 +102,7 @@ def _not_a_number(word: str, complain: Callable[..., None]) -> str | None:
 
 
 def _decimal(word: str, complain: Callable[..., None]) -> int:
-    if LEADING_ZERO.fullmatch(word):
+    if re.fullmatch(LEADING_ZERO, word):
         plain = word.lstrip("+-").lstrip("0") or "0"
         octal = word.lstrip("+-")
         as_octal = f"0o{octal.lstrip('0') or '0'}" if set(octal) <= set("01234567") else None

@@ -36,7 +36,8 @@ _REASONS: Final = {
     errno.ENAMETOOLONG: ("file-missing", "this path is too long for a file", "check the path"),
 }
 
-_REFUSED: Final = re.compile(
+# Patterns are kept as text: compiling them costs milliseconds that a plain recipe need not pay.
+_REFUSED: Final = (
     "[^\t\n\r\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
 )
 """Characters YAML does not take, and U+0085, U+2028, U+2029, whose lines no editor shows."""
@@ -50,7 +51,7 @@ _NAMES: Final = {
     "\ufeff": "a byte order mark",
 }
 
-_REORDERING: Final = re.compile("[\u202a-\u202e\u2066-\u2069]")
+_REORDERING: Final = "[\u202a-\u202e\u2066-\u2069]"
 """Characters that make text look unlike what it is (https://trojansource.codes)."""
 
 _BYTE_ORDER_MARKS: Final = (
@@ -156,7 +157,7 @@ def decode(content: bytes, file: str) -> str:
 
 def refuse_characters(text: str, file: str) -> None:
     """Raise :class:`~framework0.errors.RecipeError` at the first character no recipe may hold."""
-    found = _REFUSED.search(text)
+    found = re.search(_REFUSED, text)
     if found is None:
         return
     character = found.group()
@@ -180,7 +181,7 @@ def escape_of(character: str) -> str:
 
 def reordering_characters(text: str, file: str) -> tuple[Problem, ...]:
     """Return a warning for the first character that makes the text look unlike what it is."""
-    found = None if text.isascii() else _REORDERING.search(text)
+    found = None if text.isascii() else re.search(_REORDERING, text)
     if found is None:
         return ()
     message = f"U+{ord(found.group()):04X} shows the text around it in another order than it has"
