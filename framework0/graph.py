@@ -12,7 +12,7 @@ Nothing here knows what a node means, reads, waits or keeps time.
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from framework0.errors import UsageError
 
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 __all__ = ["Graph", "ReadySet"]
+
+ASKED_AT_ONCE: Final = 2_048
+"""Nodes that one walk answers for: 256 bytes per node of the graph, 64 MB for the largest."""
 
 
 class Graph:
@@ -93,6 +96,30 @@ class Graph:
     def downstream(self, nodes: Iterable[int]) -> set[int]:
         """Return all that wait for the given nodes, directly or not (themselves only in a cycle)."""
         return _reached(self.successors, nodes)
+
+    def precedes(self, pairs: Sequence[tuple[int, int]]) -> list[bool]:
+        """Say for each pair (one, other) whether ``other`` waits for ``one``, directly or not.
+
+        Answered together, since one walk over the graph serves many pairs: each node carries a bit
+        for each of the nodes asked about. Raises UsageError when there is a cycle.
+        """
+        answers = [one in self.predecessors[other] for one, other in pairs]
+        asked = [at for at, known in enumerate(answers) if not known]
+        ones = list(dict.fromkeys(pairs[at][0] for at in asked))
+        order = self.order() if ones else []
+        for start in range(0, len(ones), ASKED_AT_ONCE):
+            bit = {one: 1 << at for at, one in enumerate(ones[start : start + ASKED_AT_ONCE])}
+            carried = [0] * len(self.predecessors)
+            for node in order:
+                bits = bit.get(node, 0)
+                for before in self.predecessors[node]:
+                    bits |= carried[before]
+                carried[node] = bits
+            for at in asked:
+                one, other = pairs[at]
+                if one != other and carried[other] & bit.get(one, 0):
+                    answers[at] = True
+        return answers
 
     def critical_path(self, lengths: Sequence[float]) -> tuple[float, list[int]]:
         """Return the longest path by the sum of its nodes' ``lengths``, and that sum.

@@ -122,6 +122,17 @@ def test_critical_path_is_the_longest_of_all_paths(before, data):
     assert all(first in before[then] for first, then in itertools.pairwise(path))
 
 
+@calm
+@given(acyclic(), st.integers(1, 3))
+def test_precedes_agrees_with_walking_upstream(before, at_once):
+    graph = Graph(before)
+    pairs = list(itertools.product(range(len(before)), repeat=2))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("framework0.graph.ASKED_AT_ONCE", at_once)
+        answers = graph.precedes(pairs)
+    assert answers == [one in graph.upstream([other]) for one, other in pairs]
+
+
 def test_a_node_that_depends_on_itself_is_a_cycle_of_one():
     assert Graph([[], [1, 0]]).cycles() == [[1, 1]]
 

@@ -1,0 +1,209 @@
+"""The rules a step runs under: retry, foreach, success, and the policy they add up to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from framework0.recipe import keys
+from framework0.recipe.check_values import (
+    READERS,
+    WRONG,
+    read_number,
+    read_table,
+    wrong_type,
+)
+from framework0.recipe.limits import MAX_STEPS
+from framework0.recipe.model import DEFAULT_POLICY, Foreach, Policy, Retry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from framework0.recipe.check_findings import Findings, Path
+    from framework0.recipe.keys import Key
+
+POLICY_KEYS: Final = frozenset({*keys.DEFAULTS_KEYS, "success", "exit_codes"})
+
+_FIELDS: Final = {"success": "success_keys"}
+
+
+def read_retry(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read ``retry``: a number of attempts, or a mapping."""
+    attempts = keys.RETRY_KEYS["attempts"]
+    if isinstance(value, int) and not isinstance(value, bool):
+        count = read_number(findings, attempts._replace(name="retry"), value, path)
+        return WRONG if count is WRONG else Retry(attempts=count)
+    if not isinstance(value, dict):
+        return wrong_type(findings, key, value, path)
+    good = read_table(findings, keys.RETRY_KEYS, value, path, "retry")
+    if "attempts" not in value:
+        findings.error(
+            "missing-key",
+            "retry does not say how many attempts there may be",
+            path,
+            key=True,
+            hint="add `attempts: 3`",
+        )
+    return Retry(**good)
+
+
+def read_success(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read ``success``: the context keys that must be there."""
+    if not isinstance(value, dict):
+        return wrong_type(findings, key, value, path)
+    good = read_table(findings, keys.SUCCESS_KEYS, value, path, "success")
+    return good.get("ctx_has_keys", ())
+
+
+def read_foreach(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read ``foreach``: a list, one expression, or a mapping with ``items``."""
+    if not isinstance(value, dict):
+        items = read_items(findings, key, value, path)
+        return WRONG if items is WRONG else Foreach(items)
+    if "items" not in value:
+        findings.error(
+            "missing-key",
+            "foreach has no items",
+            path,
+            key=True,
+            hint="add `items:` with a list or one expression",
+        )
+        return WRONG
+    good = read_table(findings, keys.FOREACH_KEYS, value, path, "foreach", readers=_ITEM_READERS)
+    return Foreach(**good) if "items" in good else WRONG
+
+
+def read_items(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read the items of a ``foreach``: a list, or the bare text of one expression."""
+    if isinstance(value, list):
+        if len(value) > MAX_STEPS:
+            findings.error(
+                "too-many-entries",
+                f"foreach has {len(value):,} items; {MAX_STEPS:,} are allowed",
+                path,
+                hint="give each step a batch of items",
+            )
+            return WRONG
+        if not value:
+            findings.warning(
+                "nothing-to-do", "foreach has no items: the step does nothing", path, key=True
+            )
+        return tuple(value)
+    if isinstance(value, str) and value.strip():
+        return value.strip()
+    return wrong_type(findings, key, value, path)
+
+
+def read_expression(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read ``when``: an expression, with or without ``${{ }}``, or plain true or false."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str) and value.strip():
+        return value
+    return wrong_type(findings, key, value, path)
+
+
+def read_arguments(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read ``args``: a mapping, a list, or nothing at all."""
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return tuple(value)
+    return value if isinstance(value, dict) else wrong_type(findings, key, value, path)
+
+
+def _as_is(findings: Findings, key: Key, value: Any, path: Path) -> Any:  # noqa: ARG001
+    return value
+
+
+_ITEM_READERS: Final[Mapping[str, Callable[[Findings, Key, Any, Path], Any]]] = {
+    **READERS,
+    keys.FOREACH: read_items,
+}
+
+STEP_READERS: Final[Mapping[str, Callable[[Findings, Key, Any, Path], Any]]] = {
+    **READERS,
+    keys.RETRY: read_retry,
+    keys.SUCCESS: read_success,
+    keys.FOREACH: read_foreach,
+    keys.EXPRESSION: read_expression,
+    keys.ARGUMENTS: read_arguments,
+    # What a command may be depends on `shell` beside it.
+    keys.COMMAND: _as_is,
+}
+
+
+def bounded(
+    findings: Findings, foreach: Foreach | None, raw: Mapping[str, Any], path: Path
+) -> Foreach | None:
+    """Return ``foreach`` with the ``parallel`` and ``fail_fast`` that stand beside it."""
+    beside = [name for name in ("parallel", "fail_fast") if name in raw]
+    if not beside:
+        return foreach
+    if "foreach" not in raw:
+        for name in beside:
+            findings.error(
+                "key-not-here",
+                f"{name} means nothing without foreach",
+                (*path, name),
+                key=True,
+                hint="add `foreach:` or take it away",
+            )
+        return None
+    if foreach is None:
+        return None
+    for name in beside:
+        if isinstance(raw["foreach"], dict) and name in raw["foreach"]:
+            findings.error(
+                "key-not-here",
+                f"{name} is given twice, here and inside foreach",
+                (*path, name),
+                key=True,
+                hint="keep one of them",
+                pointers=(("the other one", (*path, "foreach", name)),),
+            )
+    quiet = {name: raw[name] for name in beside if _is_right(name, raw[name])}
+    return replace(foreach, **quiet)
+
+
+def _is_right(name: str, value: Any) -> bool:
+    """Say whether a bound beside foreach is of its type: if not, that has been said before."""
+    return type(value) is (bool if name == "fail_fast" else int)
+
+
+class Policies:
+    """Adds a step's own rules to the recipe's defaults; equal rules give the same object."""
+
+    def __init__(self, defaults: Mapping[str, Any]) -> None:
+        self.base = combine(DEFAULT_POLICY, defaults) if defaults else DEFAULT_POLICY
+        self._known: dict[tuple[tuple[str, Any], ...], Policy] = {}
+
+    def of(self, own: Mapping[str, Any]) -> Policy:
+        """Return the policy of a step whose own rules are ``own``."""
+        if not own:
+            return self.base
+        if "env" in own:
+            return combine(self.base, own)
+        signature = tuple(own.items())
+        policy = self._known.get(signature)
+        if policy is None:
+            policy = self._known[signature] = combine(self.base, own)
+        return policy
+
+
+def combine(base: Policy, own: Mapping[str, Any]) -> Policy:
+    """Return ``base`` with the rules of ``own`` in their place; ``env`` is added to."""
+    fields = {_FIELDS.get(name, name): value for name, value in own.items()}
+    if "env" in fields:
+        fields["env"] = MappingProxyType({**base.env, **fields["env"]})
+    return replace(base, **fields)
+
+
+__all__ = [
+    "POLICY_KEYS",
+    "STEP_READERS",
+    "Policies",
+    "bounded",
+    "combine",
+]

@@ -1,0 +1,427 @@
+"""One value of a recipe: of the right type, in range, and turned into what the model keeps.
+
+Each reader takes the key it reads for, the value as written and its path. It returns the value to
+keep, or :data:`WRONG` after having said what is wrong.
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from typing import TYPE_CHECKING, Any, Final
+
+from framework0.recipe import keys
+from framework0.recipe.check_findings import did_you_mean
+from framework0.recipe.durations import FORMS, parse_duration
+from framework0.recipe.limits import MAX_DEPENDENCIES, MAX_NAME_LENGTH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from framework0.recipe.check_findings import Findings, Path
+    from framework0.recipe.keys import Key
+
+WRONG: Final[Any] = object()
+
+LONGEST_SHOWN: Final = 40
+"""Characters of a wrong value that a message repeats."""
+
+TRUE_WORDS: Final = frozenset({"yes", "on", "y", "true", "1"})
+FALSE_WORDS: Final = frozenset({"no", "off", "n", "false", "0"})
+
+
+def shown(value: Any) -> str:
+    """Return how a message calls a value that is not what it should be."""
+    if value is None:
+        return "empty"
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, (int, float)):
+        return f"the number {value}"
+    if isinstance(value, str):
+        return f"the text {clipped(value)!r}"
+    return "a list" if isinstance(value, (list, tuple)) else "a mapping"
+
+
+def clipped(text: str) -> str:
+    """Return ``text``, shortened when it is long."""
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+
+
+def wrong_type(findings: Findings, key: Key, value: Any, path: Path, words: str = "") -> Any:
+    """Say that a value has the wrong type, with the right one and an example; return WRONG."""
+    wanted = words or keys.WORDS[key.shape]
+    what = "is empty" if value is None else f"must be {wanted}, not {shown(value)}"
+    hint = f"for example `{key.name}: {key.example}`"
+    if value is None:
+        hint = f"write {wanted}, {hint}, or take the key away"
+    findings.error("wrong-type", f"{key.name} {what}", path, hint=hint)
+    return WRONG
+
+
+def misplaced_template(findings: Findings, key: Key, value: Any, path: Path) -> bool:
+    """Say so when a text holds ``${{ }}`` where none is filled in; return whether it does."""
+    if not isinstance(value, str) or "${{" not in value:
+        return False
+    findings.error(
+        "template-misplaced",
+        f"{key.name} cannot hold ${{{{ }}}}: it must be known before the run",
+        path,
+        hint="use it in args, command, env, foreach or when",
+    )
+    return True
+
+
+def read_text(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read a text that is not empty."""
+    if misplaced_template(findings, key, value, path):
+        return WRONG
+    if not isinstance(value, str):
+        return wrong_type(findings, key, value, path)
+    if not value.strip():
+        findings.error(
+            "wrong-type",
+            f"{key.name} is an empty text",
+            path,
+            hint=f"for example `{key.name}: {key.example}`",
+        )
+        return WRONG
+    if "\0" in value:
+        findings.error("wrong-type", f"{key.name} holds a NUL character", path)
+        return WRONG
+    return value
+
+
+def read_name(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read a name: printable, in one normal form, without blanks around it, not too long."""
+    if misplaced_template(findings, key, value, path):
+        return WRONG
+    if not isinstance(value, str):
+        return wrong_type(findings, key, value, path, "text")
+    wrong = name_fault(value)
+    if wrong is None:
+        return value
+    findings.error("bad-name", f"{key.name} {wrong[0]}", path, hint=wrong[1])
+    return WRONG
+
+
+def name_fault(name: str) -> tuple[str, str | None] | None:
+    """Return what is wrong with a name and what to do about it, or None."""
+    if not name.strip():
+        return "is empty", "give it a short name, for example `load_numbers`"
+    if len(name) > MAX_NAME_LENGTH:
+        return (
+            f"has {len(name)} characters; {MAX_NAME_LENGTH} are allowed",
+            "shorten it and put the rest into `description`",
+        )
+    if not name.isprintable():
+        bad = next(letter for letter in name if not letter.isprintable())
+        return (
+            f"has the character U+{ord(bad):04X}, which cannot be printed",
+            "use letters, digits and `_`",
+        )
+    if name != name.strip():
+        return "begins or ends with a blank", f"write {name.strip()!r}"
+    normal = unicodedata.normalize("NFC", name)
+    if normal != name:
+        return (
+            f"{clipped(name)!r} is written with separate accents (not NFC)",
+            f"type it as {clipped(normal)!r}: the two look alike and are not equal",
+        )
+    return None
+
+
+def read_dotted(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read a dotted name of Python code."""
+    if misplaced_template(findings, key, value, path):
+        return WRONG
+    if not isinstance(value, str):
+        return wrong_type(findings, key, value, path)
+    if is_dotted(value):
+        return value
+    hint = f"for example `{key.name}: {key.example}`"
+    if value.endswith(".py") or "/" in value:
+        guess = value.removesuffix(".py").strip("./").replace("/", ".")
+        hint = f"write {guess!r}" if is_dotted(guess) else hint
+    findings.error(
+        "bad-dotted-name", f"{key.name} {clipped(value)!r} is no dotted name", path, hint=hint
+    )
+    return WRONG
+
+
+def is_dotted(text: str) -> bool:
+    """Say whether ``text`` is identifiers joined by dots."""
+    return all(part.isidentifier() for part in text.split("."))
+
+
+def read_flag(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read true or false."""
+    if misplaced_template(findings, key, value, path):
+        return WRONG
+    if isinstance(value, bool):
+        return value
+    word = str(value).lower() if isinstance(value, (str, int)) else ""
+    if word in TRUE_WORDS or word in FALSE_WORDS:
+        meant = "true" if word in TRUE_WORDS else "false"
+        findings.error(
+            "wrong-type",
+            f"{key.name} must be true or false, not {shown(value)}",
+            path,
+            hint=f"write `{key.name}: {meant}`, without quotes",
+        )
+        return WRONG
+    return wrong_type(findings, key, value, path)
+
+
+def read_number(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read a number within the key's bounds: a whole one, or any, by the key's shape."""
+    if misplaced_template(findings, key, value, path):
+        return WRONG
+    whole = key.shape != keys.FACTOR
+    allowed = (int,) if whole else (int, float)
+    if isinstance(value, bool) or not isinstance(value, allowed):
+        return wrong_type(findings, key, value, path, keys.WORDS[keys.WHOLE] if whole else "")
+    low, high = key.low, key.high
+    if (
+        math.isnan(value)
+        or (low is not None and value < low)
+        or (high is not None and value > high)
+    ):
+        findings.error(
+            "out-of-range",
+            f"{key.name} must be {_bounds(key)}, not {value}",
+            path,
+            hint=f"for example `{key.name}: {key.example}`",
+        )
+        return WRONG
+    return value
+
+
+def _bounds(key: Key) -> str:
+    return f"from {key.low:,} to {key.high:,}" if key.low is not None else "a number"
+
+
+def read_duration(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read a length of time into seconds."""
+    if misplaced_template(findings, key, value, path):
+        return WRONG
+    if value is None or isinstance(value, (list, dict)):
+        return wrong_type(findings, key, value, path, FORMS)
+    try:
+        return parse_duration(value, zero=key.shape == keys.DELAY)
+    except ValueError as error:
+        findings.error(
+            "bad-duration",
+            f"{key.name} {error}",
+            path,
+            hint=f"for example `{key.name}: {key.example}`",
+        )
+        return WRONG
+
+
+def read_choice(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read one of the key's words."""
+    if misplaced_template(findings, key, value, path):
+        return WRONG
+    if value in key.choices and isinstance(value, str):
+        return value
+    words = ", ".join(key.choices)
+    near = findings.near(value, key.choices) if isinstance(value, str) else None
+    findings.error(
+        "bad-choice",
+        f"{key.name} {'is empty' if value is None else f'cannot be {shown(value)}'}",
+        path,
+        hint=did_you_mean(near) or f"one of {words}",
+    )
+    return WRONG
+
+
+def read_names(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read a list of names; one name may stand without a list."""
+    if isinstance(value, str):
+        value = [value]
+    elif not isinstance(value, list):
+        return wrong_type(findings, key, value, path)
+    elif len(value) > MAX_DEPENDENCIES:
+        findings.error(
+            "too-many-entries",
+            f"{key.name} has {len(value):,} entries; {MAX_DEPENDENCIES:,} are allowed",
+            path,
+            key=True,
+            hint="put a step between that gathers them",
+        )
+        return WRONG
+    good = []
+    for at, name in enumerate(value):
+        if isinstance(name, str) and name:
+            if not misplaced_template(findings, key, name, (*path, at)):
+                good.append(name)
+        else:
+            findings.error(
+                "wrong-type",
+                f"an entry of {key.name} must be a name, not {shown(name)}",
+                (*path, at),
+                hint=f"for example `{key.name}: {key.example}`",
+            )
+    return tuple(good)
+
+
+def read_codes(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read a list of exit codes; one may stand without a list."""
+    if isinstance(value, int):
+        value = [value]
+    if not isinstance(value, list):
+        return wrong_type(findings, key, value, path)
+    if not value:
+        findings.error(
+            "wrong-type",
+            "exit_codes is an empty list: no end of the command would be a success",
+            path,
+            hint="take the key away to accept 0 only",
+        )
+        return WRONG
+    codes = [read_number(findings, key, code, (*path, at)) for at, code in enumerate(value)]
+    return WRONG if WRONG in codes else tuple(codes)
+
+
+def read_variables(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read environment variables: names to texts (whole numbers are taken as text)."""
+    if not isinstance(value, dict):
+        return wrong_type(findings, key, value, path)
+    good = {}
+    for name, text in value.items():
+        where = (*path, name)
+        if not is_variable(name):
+            bad_variable(findings, name, where, is_key=True)
+        elif isinstance(text, str):
+            if "\0" in text:
+                findings.error("wrong-type", f"the variable {name} holds a NUL character", where)
+            good[name] = text
+        elif isinstance(text, int) and not isinstance(text, bool):
+            good[name] = str(text)
+        else:
+            hint = f'quote it: `{name}: "{_as_written(text)}"`' if _is_scalar(text) else None
+            findings.error(
+                "wrong-type",
+                f"the variable {name} must be text, not {shown(text)}",
+                where,
+                hint=hint or f"for example `{key.name}: {key.example}`",
+            )
+    return good
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float))
+
+
+def _as_written(value: Any) -> str:
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def is_variable(name: str) -> bool:
+    """Say whether ``name`` can name an environment variable."""
+    return name.isidentifier() and name.isascii()
+
+
+def bad_variable(findings: Findings, name: str, path: Path, *, is_key: bool = False) -> None:
+    """Say that ``name`` cannot name an environment variable."""
+    findings.error(
+        "bad-variable-name",
+        f"{clipped(name)!r} cannot name an environment variable",
+        path,
+        key=is_key,
+        hint="use letters, digits and `_`, and no digit first",
+    )
+
+
+def read_mapping(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read a mapping of whatever."""
+    return value if isinstance(value, dict) else wrong_type(findings, key, value, path)
+
+
+def read_list(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read a list of whatever."""
+    return value if isinstance(value, list) else wrong_type(findings, key, value, path)
+
+
+def read_anything(findings: Findings, key: Key, value: Any, path: Path) -> Any:  # noqa: ARG001
+    """Take any value: what it must be is decided elsewhere."""
+    return value
+
+
+READERS: Final[Mapping[str, Callable[[Findings, Key, Any, Path], Any]]] = {
+    keys.TEXT: read_text,
+    keys.NAME: read_name,
+    keys.DOTTED: read_dotted,
+    keys.FLAG: read_flag,
+    keys.WHOLE: read_number,
+    keys.FACTOR: read_number,
+    keys.DURATION: read_duration,
+    keys.DELAY: read_duration,
+    keys.CHOICE: read_choice,
+    keys.NAMES: read_names,
+    keys.CODES: read_codes,
+    keys.VARIABLES: read_variables,
+    keys.MAPPING: read_mapping,
+    keys.LIST: read_list,
+    keys.ANYTHING: read_anything,
+}
+
+
+def read_table(
+    findings: Findings,
+    table: Mapping[str, Key],
+    raw: Mapping[str, Any],
+    path: Path,
+    what: str,
+    *,
+    open_ended: bool = False,
+    readers: Mapping[str, Callable[[Findings, Key, Any, Path], Any]] = READERS,
+) -> dict[str, Any]:
+    """Read a mapping whose keys are those of ``table``; return the values that are right.
+
+    ``what`` names it in messages ("a step"). ``open_ended`` mappings may hold other keys.
+    """
+    good = {}
+    for name, value in raw.items():
+        key = table.get(name)
+        if key is None:
+            if not open_ended:
+                unknown_key(findings, name, table, raw, (*path, name), what)
+            continue
+        result = readers[key.shape](findings, key, value, (*path, name))
+        if result is not WRONG:
+            good[name] = result
+    return good
+
+
+def unknown_key(
+    findings: Findings,
+    name: str,
+    known: Collection[str],
+    present: Collection[str],
+    path: Path,
+    what: str,
+) -> None:
+    """Say that a key is not known: a mistake when a known one is near, otherwise a warning."""
+    words = [*known, *(word for word, ours in keys.ELSEWHERE.items() if ours in known)]
+    near = findings.near(name, words)
+    if near is not None:
+        near = keys.ELSEWHERE.get(near, near) if near not in known else near
+        findings.error(
+            "unknown-key",
+            f"{what} has no key {clipped(name)!r}",
+            path,
+            key=True,
+            hint=f"did you mean {near!r}?" + (" It is there as well" if near in present else ""),
+        )
+        return
+    findings.warning(
+        "unknown-key",
+        f"{what} has no key {clipped(name)!r}: it changes nothing",
+        path,
+        key=True,
+        hint="take it away, or keep what it says in `metadata` or a comment",
+    )

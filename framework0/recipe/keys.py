@@ -1,0 +1,424 @@
+"""Every key a recipe may have: what it takes, what it means, an example.
+
+The checker, the JSON Schema and the reference are made from these tables, so that a key one of
+them knows the others know as well.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from framework0.recipe.model import ORDER_GRAPH, ORDER_SEQUENCE
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+TEXT: Final = "text"
+NAME: Final = "name"
+DOTTED: Final = "dotted name"
+FLAG: Final = "flag"
+WHOLE: Final = "whole number"
+FACTOR: Final = "number"
+DURATION: Final = "duration"
+DELAY: Final = "delay"
+CHOICE: Final = "choice"
+NAMES: Final = "names"
+CODES: Final = "exit codes"
+VARIABLES: Final = "variables"
+MAPPING: Final = "mapping"
+ARGUMENTS: Final = "arguments"
+COMMAND: Final = "command"
+EXPRESSION: Final = "expression"
+RETRY: Final = "retry"
+FOREACH: Final = "foreach"
+SUCCESS: Final = "success"
+LIST: Final = "list"
+ANYTHING: Final = "anything"
+
+WORDS: Final[Mapping[str, str]] = {
+    TEXT: "text",
+    NAME: "a name",
+    DOTTED: "a dotted name",
+    FLAG: "true or false",
+    WHOLE: "a whole number",
+    FACTOR: "a number",
+    DURATION: "a duration",
+    DELAY: "a duration",
+    CHOICE: "one of the words below",
+    NAMES: "a list of names",
+    CODES: "a list of exit codes",
+    VARIABLES: "a mapping of names to texts",
+    MAPPING: "a mapping",
+    ARGUMENTS: "a mapping or a list",
+    COMMAND: "a list of the program and its arguments",
+    EXPRESSION: "an expression",
+    RETRY: "a number of attempts or a mapping",
+    FOREACH: "a list, one expression or a mapping",
+    SUCCESS: "a mapping",
+    LIST: "a list",
+    ANYTHING: "any value",
+}
+"""How a shape is called in the sentence "timeout must be …"."""
+
+
+class Key(NamedTuple):
+    """One key. ``example`` is YAML for its value; ``low`` and ``high`` bound numbers, both included."""
+
+    name: str
+    shape: str
+    about: str
+    example: str
+    default: str = ""
+    choices: tuple[str, ...] = ()
+    low: float | None = None
+    high: float | None = None
+
+
+def _table(*keys: Key) -> dict[str, Key]:
+    return {key.name: key for key in keys}
+
+
+EXECUTORS: Final = ("thread", "process", "serial")
+BUILTIN_KINDS: Final = ("python", "shell", "recipe")
+INPUT_TYPES: Final = ("string", "integer", "number", "boolean", "list", "mapping")
+
+MOST_ATTEMPTS: Final = 1_000
+"""More attempts than this are a loop, and each is a row in the journal."""
+
+MOST_PARALLEL: Final = 10_000
+"""Items running at once; more than that no machine runs."""
+
+HIGHEST_EXIT_CODE: Final = 2**32 - 1
+"""Windows exit codes are 32 bits; elsewhere they end at 255."""
+
+LARGEST_IDX: Final = 2**53
+"""Larger whole numbers do not survive JSON readers."""
+
+METADATA_KEYS: Final = _table(
+    Key(
+        "name",
+        NAME,
+        "What the recipe is called in lists, logs and the journal.",
+        "nightly_report",
+        default="the file's name without its ending",
+    ),
+    Key("version", TEXT, "The recipe's own version, as text.", '"1.0"'),
+    Key("description", TEXT, "What the recipe is for.", "Load the numbers and report their median"),
+)
+
+TEST_META_KEYS: Final = _table(
+    Key("test_id", NAME, "The older name of `metadata.name`.", "TC-1042"),
+    Key("tester", TEXT, "Who wrote it.", "Ada"),
+    Key("description", TEXT, "What the recipe is for.", "Check the pump's start-up"),
+)
+
+RETRY_KEYS: Final = _table(
+    Key(
+        "attempts",
+        WHOLE,
+        "How many attempts there are in total, the first included.",
+        "3",
+        default="1",
+        low=1,
+        high=MOST_ATTEMPTS,
+    ),
+    Key("delay", DELAY, "How long to wait before the second attempt.", "2s", default="0"),
+    Key(
+        "backoff",
+        FACTOR,
+        "Each further wait is the one before times this.",
+        "2",
+        default="1",
+        low=1,
+        high=1_000,
+    ),
+    Key(
+        "jitter",
+        FACTOR,
+        "Spread each wait by up to this fraction of itself, either way.",
+        "0.1",
+        default="0",
+        low=0,
+        high=1,
+    ),
+    Key("max_delay", DURATION, "No wait is longer than this.", "5m", default="1h"),
+    Key(
+        "on",
+        NAMES,
+        "Retry only after these failures: exception class names, `timeout`, `exit`.",
+        "[ConnectionError, timeout]",
+        default="every failure",
+    ),
+)
+
+FOREACH_KEYS: Final = _table(
+    Key(
+        "items",
+        FOREACH,
+        "The items: a list, or one expression that gives a list.",
+        "${{ inputs.files }}",
+    ),
+    Key(
+        "parallel",
+        WHOLE,
+        "How many items run at once at most; 0 sets no limit of its own.",
+        "4",
+        default="0",
+        low=0,
+        high=MOST_PARALLEL,
+    ),
+    Key(
+        "fail_fast", FLAG, "After the first failed item, start no others.", "true", default="false"
+    ),
+)
+
+SUCCESS_KEYS: Final = _table(
+    Key(
+        "ctx_has_keys",
+        NAMES,
+        "Context keys that must be there when the step has ended.",
+        "[numbers, median]",
+    ),
+)
+
+_POLICY: Final = (
+    Key(
+        "timeout",
+        DURATION,
+        "How long one attempt may take; a longer one is ended.",
+        "90s",
+        default="no limit",
+    ),
+    Key(
+        "retry",
+        RETRY,
+        "How often, and when, a failed attempt is followed by another.",
+        "{attempts: 3, delay: 2s}",
+        default="1 attempt",
+    ),
+    Key(
+        "executor",
+        CHOICE,
+        "Where the step runs.",
+        "process",
+        default="thread, or process with a timeout",
+        choices=EXECUTORS,
+    ),
+    Key(
+        "continue_on_error",
+        FLAG,
+        "Let dependents start although this step has failed.",
+        "true",
+        default="false",
+    ),
+    Key("env", VARIABLES, "Environment variables the step gets in addition.", "{LANG: C.UTF-8}"),
+    Key(
+        "cwd",
+        TEXT,
+        "The folder the step runs in, relative to the workspace.",
+        "data",
+        default="the workspace",
+    ),
+)
+
+DEFAULTS_KEYS: Final = _table(*_POLICY)
+
+INPUT_KEYS: Final = _table(
+    Key(
+        "type",
+        CHOICE,
+        "The type a given value must have.",
+        "integer",
+        default="that of the default, else string",
+        choices=INPUT_TYPES,
+    ),
+    Key("default", ANYTHING, "The value when none is given.", "10"),
+    Key(
+        "required",
+        FLAG,
+        "Whether a run without a value for it is refused.",
+        "false",
+        default="true without a default",
+    ),
+    Key(
+        "secret",
+        FLAG,
+        "Read it from the environment, store it nowhere, mask it everywhere.",
+        "true",
+        default="false",
+    ),
+    Key(
+        "env",
+        TEXT,
+        "The environment variable that holds a secret.",
+        "API_TOKEN",
+        default="the name in upper case",
+    ),
+    Key("choices", LIST, "The only values allowed.", "[small, large]"),
+    Key("description", TEXT, "What the input is for.", "How many rows to read"),
+)
+
+STEP_KEYS: Final = _table(
+    Key("name", NAME, "What the step is called; unique in the recipe.", "load_numbers"),
+    Key(
+        "idx",
+        WHOLE,
+        "Its place among steps that could start at the same time.",
+        "1",
+        low=-LARGEST_IDX,
+        high=LARGEST_IDX,
+    ),
+    Key(
+        "type",
+        TEXT,
+        "What kind of step it is: python, shell, recipe, or one of the workspace's.",
+        "shell",
+        default="python",
+    ),
+    Key("module", DOTTED, "The Python module that holds the code.", "scriptlets.numbers"),
+    Key("function", DOTTED, "The scriptlet class or function in that module.", "LoadNumbers"),
+    Key(
+        "args",
+        ARGUMENTS,
+        "A mapping becomes params or keyword arguments, a list positional arguments.",
+        "{path: numbers.csv}",
+        default="none",
+    ),
+    Key("depends_on", NAMES, "The steps that must have ended before this one starts.", "[load]"),
+    Key(
+        "when",
+        EXPRESSION,
+        "Run the step only if this holds; otherwise it is skipped.",
+        "inputs.full == true",
+    ),
+    Key("foreach", FOREACH, "Run the step once for each item.", "[north, south]"),
+    FOREACH_KEYS["parallel"],
+    FOREACH_KEYS["fail_fast"],
+    *_POLICY,
+    Key(
+        "success",
+        SUCCESS,
+        "What else must hold for the step to have succeeded.",
+        "{ctx_has_keys: [median]}",
+    ),
+    Key(
+        "command",
+        COMMAND,
+        "The program to run and its arguments (type shell).",
+        "[sort, -n, numbers.txt]",
+    ),
+    Key(
+        "shell",
+        FLAG,
+        "Hand `command`, then one text, to the system's shell.",
+        "true",
+        default="false",
+    ),
+    Key(
+        "exit_codes",
+        CODES,
+        "The exit codes that mean success (type shell).",
+        "[0, 1]",
+        default="[0]",
+        low=0,
+        high=HIGHEST_EXIT_CODE,
+    ),
+    Key(
+        "recipe",
+        TEXT,
+        "The recipe file to run, relative to this one (type recipe).",
+        "clean_up.yaml",
+    ),
+    Key("description", TEXT, "What the step is for.", "Read the raw numbers"),
+)
+
+RECIPE_KEYS: Final = _table(
+    Key(
+        "metadata",
+        MAPPING,
+        "Name, version, description and whatever else you want to keep.",
+        "{name: nightly_report}",
+    ),
+    Key("test_meta", MAPPING, "The older form of `metadata`.", "{test_id: TC-1042}"),
+    Key(
+        "inputs",
+        MAPPING,
+        "Values that whoever starts the recipe may give.",
+        "{rows: {type: integer, default: 10}}",
+    ),
+    Key(
+        "defaults",
+        MAPPING,
+        "Rules for every step that does not say otherwise.",
+        "{timeout: 5m, retry: 2}",
+    ),
+    Key(
+        "order",
+        CHOICE,
+        "Whether steps wait for what they depend on, or run one after another.",
+        "graph",
+        default="graph if any step has depends_on, else sequence",
+        choices=(ORDER_GRAPH, ORDER_SEQUENCE),
+    ),
+    Key("env", NAMES, "The environment variables expressions may read.", "[HOME]"),
+    Key("steps", LIST, "The steps.", "[{name: greet, module: builtins, function: print}]"),
+    Key(
+        "on_failure",
+        LIST,
+        "Steps that run after a step has failed.",
+        "[{name: alarm, type: shell, command: [logger, failed]}]",
+    ),
+    Key(
+        "finally",
+        LIST,
+        "Steps that run at the end, however it went.",
+        "[{name: tidy, type: shell, command: [rm, -rf, scratch]}]",
+    ),
+)
+
+ELSEWHERE: Final[Mapping[str, str]] = {
+    "arguments": "args",
+    "params": "args",
+    "parameters": "args",
+    "kwargs": "args",
+    "with": "args",
+    "cmd": "command",
+    "run": "command",
+    "script": "command",
+    "allow_failure": "continue_on_error",
+    "ignore_errors": "continue_on_error",
+    "working_directory": "cwd",
+    "workdir": "cwd",
+    "working_dir": "cwd",
+    "after": "depends_on",
+    "depends": "depends_on",
+    "dependencies": "depends_on",
+    "dependson": "depends_on",
+    "needs": "depends_on",
+    "requires": "depends_on",
+    "environment": "env",
+    "for_each": "foreach",
+    "loop": "foreach",
+    "matrix": "foreach",
+    "with_items": "foreach",
+    "callable": "function",
+    "class": "function",
+    "func": "function",
+    "id": "name",
+    "title": "name",
+    "retries": "retry",
+    "condition": "when",
+    "if": "when",
+    "only_if": "when",
+    "meta": "metadata",
+    "variables": "inputs",
+    "vars": "inputs",
+    "tasks": "steps",
+    "jobs": "steps",
+    "always": "finally",
+    "on_error": "on_failure",
+    "kind": "type",
+    "max_attempts": "attempts",
+    "tries": "attempts",
+}
+"""Words other tools use for keys of ours: whoever writes one means ours."""
