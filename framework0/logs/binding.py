@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
+    from typing import Self
 
     from framework0.logs.steplog import StepLog
 
@@ -31,7 +32,7 @@ class Binding:
         self.attempt = attempt
         self._token: Token[Binding | None] | None = None
 
-    def __enter__(self) -> Binding:
+    def __enter__(self) -> Self:
         self._token = _current.set(self)
         return self
 

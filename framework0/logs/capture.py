@@ -22,7 +22,7 @@ from framework0.logs.steplog import STDERR, STDOUT, StepLog
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
-    from typing import TextIO
+    from typing import Self, TextIO
 
 __all__ = ["Binding", "StepLog", "bind", "bound_step", "capture_output"]
 
@@ -155,7 +155,7 @@ class Capture:
         self.stdout: TextIO | None = None
         self.stderr: TextIO | None = None
 
-    def __enter__(self) -> Capture:
+    def __enter__(self) -> Self:
         with _lock:
             if not _captures:
                 _install()

@@ -5,6 +5,9 @@ window's title, reverse the reading direction or forge a line of a log. They are
 ``\x1b``, ``\u202e``; a byte that was not UTF-8 as ``\xNN``.
 """
 
+# What is imported inside a function is only paid for when it is used: start-up time is a promise.
+# ruff: noqa: PLC0415
+
 from __future__ import annotations
 
 from typing import Final
@@ -30,13 +33,18 @@ _ONE_LINE: Final = _escapes()
 _LINES: Final = {code: text for code, text in _ONE_LINE.items() if code not in (_LINE_FEED, _TAB)}
 
 
+# Bytes that were not UTF-8, as Python's surrogateescape keeps them (PEP 383), and all surrogates.
+_RAW_BYTES: Final = range(0xDC80, 0xDD00)
+_SURROGATES: Final = range(0xD800, 0xE000)
+
+
 class _Surrogates(dict[int, str]):
     """A translation table that also escapes surrogates, without listing all 2,048 of them."""
 
     def __missing__(self, code: int) -> str:
-        if 0xDC80 <= code <= 0xDCFF:
+        if code in _RAW_BYTES:
             return f"\\x{code - 0xDC00:02x}"
-        if 0xD800 <= code <= 0xDFFF:
+        if code in _SURROGATES:
             return f"\\u{code:04x}"
         raise LookupError(code)
 
@@ -60,10 +68,10 @@ def plain_lines(text: str) -> str:
 
 
 def for_terminal(text: str) -> str:
-    """Return ``text`` as a step may show it live: as :func:`plain_lines`, but colors and ``\\r`` stay.
+    """Return ``text`` as a step may show it live: as :func:`plain_lines`, with two things more.
 
-    Color sequences (``ESC [ … m``) and the carriage return of a progress bar cannot reach beyond
-    their own line; every other control sequence is escaped.
+    Color sequences (``ESC [ … m``) and the carriage return of a progress bar stay: they cannot reach
+    beyond their own line. Every other control sequence is escaped.
     """
     if text.isascii() and "\x1b" not in text and "\r" not in text:
         return plain_lines(text)

@@ -15,6 +15,9 @@ An attempt calls ``setup``, ``validate``, ``run`` and ``teardown`` in this order
 (:mod:`framework0.scriptlets.lifecycle`). ``run`` may be ``async def``; the hooks then may be, too.
 """
 
+# What is imported inside a function is only paid for when it is used: start-up time is a promise.
+# ruff: noqa: PLC0415
+
 from __future__ import annotations
 
 import time
@@ -95,6 +98,7 @@ class BaseScriptlet:
         An exception fails the step. So does a mapping whose ``status`` is ``error`` or ``failed``,
         and a returned int other than 0.
         """
+        del context, params
         raise TypeError(f"{type(self).__qualname__} has no run(self, context, params)")
 
     def teardown(self, context: Any, params: dict[str, Any]) -> Any:

@@ -20,6 +20,7 @@ ALIASES: Final = {
     "orchestrator.context": "framework0.context",
     "scriptlets": "framework0.scriptlets",
     "scriptlets.framework": "framework0.scriptlets",
+    "scriptlets.registry": "framework0.scriptlets.registry",
     "src": "",
     "src.core": "",
     "src.core.logger": "framework0.logs",
@@ -35,6 +36,11 @@ FOLDERS: Final = frozenset({"octo", "orchestrator", "scriptlets", "server", "src
 def is_documented_folder(name: str) -> bool:
     """Tell whether ``name`` is a top folder of a documented workspace."""
     return name in FOLDERS
+
+
+def is_alias(module: ModuleType) -> bool:
+    """Tell whether :class:`DocumentedNames` made this module."""
+    return bool(getattr(module, "__framework0_alias__", False))
 
 
 class DocumentedNames:

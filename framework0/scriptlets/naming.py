@@ -18,7 +18,8 @@ def default_name(cls: type) -> str:
     for index, letter in enumerate(name):
         if index and letter.isupper():
             before, after = name[index - 1], name[index + 1 : index + 2]
-            if not before.isupper() and before != "_" or (before.isupper() and after.islower()):
+            begins = after.islower() if before.isupper() else before != "_"
+            if begins:
                 letters.append("_")
         letters.append(letter.lower())
     return "".join(letters)

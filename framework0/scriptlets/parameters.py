@@ -26,6 +26,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import ScriptletError
+from framework0.source import near_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -123,9 +124,7 @@ def accept(scriptlet: BaseScriptlet, params: Mapping[str, Any] | None) -> dict[s
 
 
 def _unknown(name: object, wanted: Mapping[str, Parameter]) -> str:
-    import difflib
-
-    near = difflib.get_close_matches(str(name), wanted, 1)
+    near = near_names(str(name), wanted, 1)
     hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(wanted)}"
     return f"{name} is unknown ({hint})"
 

@@ -1,5 +1,8 @@
 """From the module and function a recipe names to the object, or to a message that helps."""
 
+# os.path throughout: pathlib takes 5 ms to import, in every command.
+# ruff: noqa: PTH122
+
 from __future__ import annotations
 
 import os
@@ -9,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import Framework0Error, ScriptletError
+from framework0.source import near_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,10 +67,8 @@ def _is_itself(missing: str | None, module: str) -> bool:
 
 
 def _no_module(roots: tuple[str, ...], module: str, missing: str) -> str:
-    import difflib
-
     where = " or ".join(roots) or "the workspace"
-    near = difflib.get_close_matches(module, modules_in(roots), 1)
+    near = near_names(module, modules_in(roots), 1)
     part = "" if missing == module else f" (no {missing!r})"
     hint = f"; did you mean {near[0]}?" if near else f"; looked in {where}"
     return f"there is no module {module!r}{part}{hint}"
@@ -111,16 +113,14 @@ def user_place(roots: tuple[str, ...], error: BaseException) -> str:
 
 
 def _no_function(module: str, place: str, owner: Any, walked: str, part: str) -> str:
-    import difflib
-
-    names = [name for name in vars_of(owner) if not name.startswith("_")]
-    near = difflib.get_close_matches(part, names, 1)
+    names = [name for name in callables_of(owner) if not name.startswith("_")]
+    near = near_names(part, names, 1)
     inside = f"{walked} in {place}" if walked else place
     hint = f"; did you mean {near[0]}?" if near else f"; it has {_listed(names)}"
     return f"module {module!r}: there is no {part!r} in {inside}{hint}"
 
 
-def vars_of(owner: Any) -> list[str]:
+def callables_of(owner: Any) -> list[str]:
     """Return the callable attributes of a module or class, in name order."""
     return sorted(name for name in dir(owner) if callable(getattr(owner, name, None)))
 

@@ -16,6 +16,11 @@ puts everything back on exit:
   resolve to ours wherever the user's tree has none (:mod:`framework0.scriptlets.documented`).
 """
 
+# os.path throughout: pathlib takes 5 ms to import, in every command.
+# ruff: noqa: PTH100
+# What is imported inside a function is only paid for when it is used: start-up time is a promise.
+# ruff: noqa: PLC0415
+
 from __future__ import annotations
 
 import os
@@ -23,15 +28,15 @@ import sys
 from _thread import RLock
 from typing import TYPE_CHECKING, Any
 
-from framework0.scriptlets.documented import DocumentedNames, is_documented_folder
-from framework0.scriptlets.rootfinder import RootFinder
+from framework0.scriptlets.installation import Installation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from types import ModuleType, TracebackType
+    from types import TracebackType
+    from typing import Self
 
 _lock = RLock()
-_active: list[UserCode] = []
+_installed: list[Installation] = []
 _path_before: list[str] = []
 
 
@@ -45,27 +50,23 @@ class UserCode:
         self.roots = tuple(dict.fromkeys(os.path.abspath(root) for root in roots))
         self.keep = keep
         self._targets: dict[tuple[str, str], Any] = {}
-        self._shared: UserCode | None = None
-        self._before: frozenset[str] = frozenset()
-        self._aside: dict[str, ModuleType] = {}
-        self._finders: tuple[RootFinder, DocumentedNames] | None = None
+        self._entered: list[Installation] = []
 
     def __repr__(self) -> str:
         return f"UserCode({list(self.roots)!r})"
 
-    def __enter__(self) -> UserCode:
+    def __enter__(self) -> Self:
         with _lock:
-            if not _active:
+            if not _installed:
                 _path_before[:] = sys.path
-            self._shared = next((code for code in _active if code.roots == self.roots), None)
-            _active.append(self)
-            if self._shared is None:
-                self._step_aside()
-                self._before = frozenset(sys.modules)
-                self._finders = (RootFinder(self.roots), DocumentedNames())
-                sys.meta_path.insert(0, self._finders[0])
-                sys.meta_path.append(self._finders[1])
-                _add_to_path(self.roots)
+            known = next((each for each in _installed if each.roots == self.roots), None)
+            if known is None:
+                known = Installation(self.roots)
+                known.install()
+                _installed.append(known)
+            known.users += 1
+            known.keep = known.keep or self.keep
+            self._entered.append(known)
         return self
 
     def __exit__(
@@ -75,14 +76,16 @@ class UserCode:
         trace: TracebackType | None,
     ) -> None:
         with _lock:
-            _active.remove(self)
             self._targets.clear()
-            heir = next((code for code in _active if code._shared is self), None)
-            if heir is not None:
-                self._hand_over(heir)
-            elif self._shared is None:
-                self._put_back()
-            if not _active:
+            installation = self._entered.pop()
+            installation.users -= 1
+            if installation.users:
+                return
+            _installed.remove(installation)
+            still_used = {root for each in _installed for root in each.roots}
+            installation.remove(still_used.union(_path_before))
+            if not _installed:
+                # Also what a step did to the path ends with the run.
                 sys.path[:] = _path_before
 
     def target(self, module: str, function: str) -> Any:
@@ -100,89 +103,3 @@ class UserCode:
         found = find_target(self.roots, module, function)
         self._targets[module, function] = found
         return found
-
-    def _step_aside(self) -> None:
-        """Take modules out of sys.modules whose names the roots claim for files of their own."""
-        claims: dict[str, bool] = {}
-        for name in list(sys.modules):
-            top = name.partition(".")[0]
-            if top not in claims:
-                claims[top] = self._claims(top)
-            if claims[top]:
-                self._aside[name] = sys.modules.pop(name)
-
-    def _claims(self, top: str) -> bool:
-        """Tell whether a root provides ``top`` while another place's is imported."""
-        if top in sys.stdlib_module_names or top in {"__main__", "framework0"}:
-            return False
-        for root in self.roots:
-            path = os.path.join(root, top)
-            provided = (
-                os.path.isfile(path + ".py")
-                or os.path.isfile(os.path.join(path, "__init__.py"))
-                or (is_documented_folder(top) and os.path.isdir(path))
-            )
-            if provided:
-                return not _is_inside(sys.modules.get(top), (root,))
-        return False
-
-    def _hand_over(self, heir: UserCode) -> None:
-        heir._shared = None
-        heir._before, heir._aside, heir._finders = self._before, self._aside, self._finders
-        heir.keep = heir.keep or self.keep
-        for code in _active:
-            if code._shared is self:
-                code._shared = heir
-
-    def _put_back(self) -> None:
-        for finder in self._finders or ():
-            sys.meta_path.remove(finder)
-        self._finders = None
-        others = {root for code in _active for root in code.roots}
-        for root in self.roots:
-            if root not in others and root not in _path_before and root in sys.path:
-                sys.path.remove(root)
-        if not self.keep:
-            self._forget_modules()
-        for name, module in self._aside.items():
-            sys.modules.setdefault(name, module)
-        self._aside = {}
-
-    def _forget_modules(self) -> None:
-        gone = [
-            name
-            for name, module in list(sys.modules.items())
-            if name not in self._before
-            and (_is_inside(module, self.roots) or getattr(module, "__framework0_alias__", False))
-        ]
-        for name in gone:
-            del sys.modules[name]
-        registry = sys.modules.get("framework0.scriptlets.registry")
-        if registry is not None:
-            registry.forget_modules(gone)
-
-
-def _is_inside(module: ModuleType | None, roots: tuple[str, ...]) -> bool:
-    """Tell whether a module's file, or a namespace package's folder, lies below one of ``roots``."""
-    if module is None:
-        return False
-    file = getattr(module, "__file__", None)
-    places = [file] if isinstance(file, str) else list(getattr(module, "__path__", ()))
-    return any(
-        os.path.abspath(place).startswith(root.rstrip(os.sep) + os.sep)
-        for place in places
-        for root in roots
-    )
-
-
-def _add_to_path(roots: tuple[str, ...]) -> None:
-    """Put the roots before the installed packages, yet after the standard library."""
-    place = next(
-        (
-            index
-            for index, entry in enumerate(sys.path)
-            if os.path.basename(entry.rstrip(os.sep)) in {"site-packages", "dist-packages"}
-        ),
-        len(sys.path),
-    )
-    sys.path[place:place] = [root for root in roots if root not in sys.path]

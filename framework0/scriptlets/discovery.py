@@ -1,0 +1,101 @@
+"""Finds scriptlets: files in ``scriptlets/plugins`` of the workspace, and installed packages.
+
+A package offers scriptlets through the entry-point group ``framework0.scriptlets``; an entry point
+names a class, or a module whose classes register themselves::
+
+    [project.entry-points."framework0.scriptlets"]
+    csv_loader = "my_package.loaders:CsvLoader"
+
+Finding them this way imports them. Checks and drawings of recipes never do: they read files.
+"""
+
+# os.path throughout: pathlib takes 5 ms to import, in every command.
+# ruff: noqa: PTH112, PTH118, PTH122, PTH208
+# What is imported inside a function is only paid for when it is used: start-up time is a promise.
+# ruff: noqa: PLC0415
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from framework0.errors import ScriptletError
+from framework0.scriptlets.registry import Registered, register_class, registered
+from framework0.scriptlets.targets import load_module, user_place
+from framework0.scriptlets.usercode import UserCode
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+ENTRY_POINTS: Final = "framework0.scriptlets"
+PLUGINS: Final = ("scriptlets", "plugins")
+
+
+def discover(
+    roots: Sequence[str | os.PathLike[str]] = (".",),
+    *,
+    entry_points: bool = True,
+    on_problem: Callable[[ScriptletError], None] | None = None,
+) -> dict[str, Registered]:
+    """Import every plugin of ``roots`` and every entry point; return all registered scriptlets.
+
+    A broken plugin does not keep the others from being found. Each is handed to ``on_problem``;
+    without one, all are raised together as one :class:`~framework0.errors.ScriptletError` at the end.
+    """
+    problems: list[ScriptletError] = []
+    report = problems.append if on_problem is None else on_problem
+    with UserCode(roots, keep=True) as code:
+        for module in _plugin_modules(code.roots):
+            try:
+                load_module(code.roots, module)
+            except ScriptletError as problem:
+                report(problem)
+        if entry_points:
+            for point in _entry_points():
+                try:
+                    _load(point)
+                except ScriptletError as problem:
+                    report(problem)
+    if problems:
+        raise ScriptletError("\n".join(map(str, problems)))
+    return registered()
+
+
+def _plugin_modules(roots: Sequence[str]) -> Iterator[str]:
+    seen: set[str] = set()
+    for root in roots:
+        folder = os.path.join(root, *PLUGINS)
+        if not os.path.isdir(folder):
+            continue
+        for file in sorted(os.listdir(folder)):
+            stem, suffix = os.path.splitext(file)
+            if suffix == ".py" and stem.isidentifier() and not stem.startswith("_"):
+                name = ".".join((*PLUGINS, stem))
+                if name not in seen:
+                    seen.add(name)
+                    yield name
+
+
+def _entry_points() -> Sequence[Any]:
+    from importlib.metadata import entry_points
+
+    return sorted(entry_points(group=ENTRY_POINTS), key=lambda point: point.name)
+
+
+def _load(point: Any) -> None:
+    try:
+        found = point.load()
+    except ScriptletError:
+        raise
+    except (Exception, SystemExit) as error:
+        # Installed code runs here for the first time; whatever it raises is its own.
+        raise ScriptletError(
+            f"entry point {point.name} = {point.value!r}{_by(point)} cannot be loaded: "
+            f"{user_place((), error)}{type(error).__name__}: {error}"
+        ) from error
+    if isinstance(found, type) and not any(entry.cls is found for entry in registered().values()):
+        register_class(found, name=point.name)
+
+
+def _by(point: Any) -> str:
+    return f" of {point.dist.name} {point.dist.version}" if point.dist is not None else ""

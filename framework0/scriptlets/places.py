@@ -1,0 +1,40 @@
+"""Where a class or function was written: ``file:line``, for messages that name a place."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+
+class Written:
+    """A place in the source: ``file`` as Python knows it, ``line`` from 1 (0: not known)."""
+
+    __slots__ = ("file", "line")
+
+    def __init__(self, file: str, line: int) -> None:
+        self.file = file
+        self.line = line
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.line else self.file
+
+
+def calling_place(depth: int) -> Written:
+    """Return where the caller ``depth`` frames above this function's caller is."""
+    frame = sys._getframe(depth + 1)  # noqa: SLF001
+    return Written(frame.f_code.co_filename, frame.f_lineno)
+
+
+def place_of(thing: Any) -> Written:
+    """Return where ``thing`` begins, as near as it can be told: a class by its first method."""
+    code = getattr(thing, "__code__", None)
+    if code is not None:
+        return Written(code.co_filename, code.co_firstlineno)
+    module = sys.modules.get(getattr(thing, "__module__", ""))
+    file = getattr(module, "__file__", None) or f"<{getattr(thing, '__module__', 'unknown')}>"
+    methods = (
+        getattr(value, "__func__", value) for value in getattr(thing, "__dict__", {}).values()
+    )
+    codes = [code for method in methods if (code := getattr(method, "__code__", None)) is not None]
+    lines = [code.co_firstlineno for code in codes if code.co_filename == file]
+    return Written(file, min(lines, default=0))
