@@ -1,5 +1,6 @@
 """The graph of what waits for what. Real home: framework0.graph."""
 
-from framework0.graph import Graph as Graph, ReadySet as ReadySet
+from framework0.graph import Graph as Graph
+from framework0.graph import ReadySet as ReadySet
 
 __all__ = ["Graph", "ReadySet"]

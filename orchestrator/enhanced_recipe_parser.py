@@ -5,7 +5,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from framework0.assembly import check_recipe as check_recipe, load_recipe as load_recipe
+from framework0.assembly import check_recipe as check_recipe
+from framework0.assembly import load_recipe as load_recipe
 from framework0.cli.validate import documented_main as documented_main
 
 __all__ = ["check_recipe", "documented_main", "load_recipe"]

@@ -21,7 +21,8 @@ class CombinerScriptlet(BaseScriptlet):
         if len(squares) != len(totals):
             raise ValueError(f"{len(squares)} squares do not pair with {len(totals)} totals")
         combined = [
-            {"square": square, "total": total} for square, total in zip(squares, totals, strict=True)
+            {"square": square, "total": total}
+            for square, total in zip(squares, totals, strict=True)
         ]
         context.set("pipeline.combined", combined)
         return {"status": "success", "pairs": len(combined)}

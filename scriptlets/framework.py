@@ -2,6 +2,7 @@
 
 from framework0.scriptlets import BaseScriptlet as BaseScriptlet
 from framework0.scriptlets import ExecutionContext as ExecutionContext
+from framework0.scriptlets import Parameter as Parameter
 from framework0.scriptlets import register_scriptlet as register_scriptlet
 
-__all__ = ["BaseScriptlet", "ExecutionContext", "register_scriptlet"]
+__all__ = ["BaseScriptlet", "ExecutionContext", "Parameter", "register_scriptlet"]

@@ -13,7 +13,9 @@ def describe(context: Context, column: str, group: str = "") -> str:
     key = f"statistics.{column}.{group}" if group else f"statistics.{column}"
     found = context.get(key)
     if found is None:
-        raise KeyError(f"{key} is not in the context: has the analysis run, and is there such a group?")
+        raise KeyError(
+            f"{key} is not in the context: has the analysis run, and is there such a group?"
+        )
     line = (
         f"{group or 'all'}: {found['count']} values of {column}, median {found['median']:g},"
         f" from {found['minimum']:g} to {found['maximum']:g}"

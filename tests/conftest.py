@@ -71,6 +71,8 @@ def run_command(run_python):
 
     def run(*args, env=None, **options):
         path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
-        return run_python("-m", "framework0", *args, env={"PYTHONPATH": path, **(env or {})}, **options)
+        return run_python(
+            "-m", "framework0", *args, env={"PYTHONPATH": path, **(env or {})}, **options
+        )
 
     return run

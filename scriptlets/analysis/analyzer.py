@@ -6,7 +6,7 @@ import statistics
 from typing import Any
 
 from orchestrator.context import Context
-from scriptlets.framework import BaseScriptlet, register_scriptlet
+from scriptlets.framework import BaseScriptlet, Parameter, register_scriptlet
 
 
 @register_scriptlet
@@ -19,17 +19,25 @@ class DataAnalyzerScriptlet(BaseScriptlet):
     ``statistics.<column>.<value>``. Raises ValueError when there is nothing to compute from.
     """
 
+    parameters = {
+        "digits": Parameter(int, default=4, description="decimals kept of each figure"),
+        "by": Parameter(str, required=False, description="a column to group the rows by"),
+    }
+
     def run(self, context: Context, params: dict[str, Any]) -> dict[str, Any]:
         rows = context.get("data.clean", [])
-        digits = params.get("digits", 4)
+        digits = params["digits"]
         columns = numeric_columns(rows)
         if not columns:
-            raise ValueError("data.clean has no row with a number in it: was the data loaded and cleaned?")
+            raise ValueError(
+                "data.clean has no row with a number in it: was the data loaded and cleaned?"
+            )
         for column in columns:
             context.set(f"statistics.{column}", figures([row[column] for row in rows], digits))
-            for group, members in groups(rows, params.get("by")).items():
+            for group, members in groups(rows, params["by"]).items():
                 context.set(
-                    f"statistics.{column}.{group}", figures([row[column] for row in members], digits)
+                    f"statistics.{column}.{group}",
+                    figures([row[column] for row in members], digits),
                 )
         self.logger.info("computed the statistics of %s", ", ".join(columns))
         return {"status": "success", "rows": len(rows), "columns": columns}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from orchestrator.context import Context
-from scriptlets.framework import BaseScriptlet, register_scriptlet
+from scriptlets.framework import BaseScriptlet, Parameter, register_scriptlet
 
 WORKSPACE = Path(__file__).resolve().parents[2]
 
@@ -20,6 +20,8 @@ class DataLoaderScriptlet(BaseScriptlet):
     the text it was). Raises FileNotFoundError when there is no such file, and ValueError when it
     has no line of column names or a line is longer than that one.
     """
+
+    parameters = {"source": Parameter(str, description="the CSV file to read")}
 
     def run(self, context: Context, params: dict[str, Any]) -> dict[str, Any]:
         source = locate(params["source"])

@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrator.context import Context
 from scriptlets.data.loader import locate
-from scriptlets.framework import BaseScriptlet, register_scriptlet
+from scriptlets.framework import BaseScriptlet, Parameter, register_scriptlet
 
 
 @register_scriptlet(name="checksum")
@@ -16,6 +16,8 @@ class ChecksumScriptlet(BaseScriptlet):
 
     Raises FileNotFoundError for a file that is not there.
     """
+
+    parameters = {"files": Parameter(list, description="the files to look at")}
 
     def run(self, context: Context, params: dict[str, Any]) -> dict[str, Any]:
         files = params["files"]
