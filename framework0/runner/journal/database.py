@@ -49,6 +49,7 @@ def open_for_writing(path: Path, durability: str) -> tuple[sqlite3.Connection, G
                 _sync_folder(path.parent.parent)
             else:
                 _refuse_future(path)
+                _make_private(path)
             connection = _connect(path, "rw")
             prepare(connection, path)
         connection.execute(f"PRAGMA synchronous = {DURABILITIES[durability]}")
@@ -141,6 +142,19 @@ def _refuse_future(path: Path) -> None:
     # Looked at through a reading connection: closing a writing one could rewrite pages.
     with closing(_connect(path, "ro")) as connection:
         version_of(connection, path)
+
+
+def _make_private(path: Path) -> None:
+    # A restored copy may be open to others, and SQLite gives its log the same mode. By name, not
+    # by descriptor, for the reason above.
+    if stat.S_IMODE(path.stat().st_mode) & 0o077:
+        try:
+            path.chmod(0o600)
+        except OSError as error:
+            raise JournalError(
+                f"{path} can be read by others and its mode cannot be changed: {error.strerror} "
+                f"(errno {error.errno}); ask its owner"
+            ) from error
 
 
 def _refuse_remote(path: Path) -> None:

@@ -56,6 +56,7 @@ class Journal:
         self.durability = durability
         self._result_bytes = result_bytes
         self._reader: sqlite3.Connection | None = None
+        self._read_from: tuple[int, int] | None = None
         self._reading = threading.Lock()
 
     def begin(self, header: RunHeader, nodes: int) -> RunRecorder:
@@ -94,12 +95,14 @@ class Journal:
         :class:`~framework0.errors.RunNotFound` when there is no such run.
         """
         folder = self._folder(run_id)
-        self._stored(run_id)
+        known: frozenset[str] = self._look(runs.ids, frozenset())
+        if run_id not in known:
+            raise RunNotFound(f"no run has the id {run_id!r}: see the list of runs")
         make_private_folder(folder)
         lock = hold(folder / runs.LOCK, f"run {run_id}")
         marks = None
         try:
-            # Read once more, now that nobody else can add to it.
+            # Read now that nobody else can add to it.
             stored = self._stored(run_id)
             history = history_of(stored, folder / runs.STARTED, RUNNING)
             marks = StartMarks(folder / runs.STARTED, max(nodes, stored.row.nodes))
@@ -148,11 +151,14 @@ class Journal:
         """
         if keep is None and older_than is None:
             return []
+        # Without an age the clock is not asked: it may have been ahead when a run began.
         since = (time.time() if now is None else now) - (older_than or 0.0)
         chosen = [
             run.run_id
             for place, run in enumerate(self.runs())
-            if place >= (keep or 0) and run.created_at <= since and run.state != RUNNING
+            if run.state != RUNNING
+            and (keep is None or place >= keep)
+            and (older_than is None or run.created_at <= since)
         ]
         return prune.remove(self.path, self.durability, chosen)
 
@@ -196,6 +202,20 @@ class Journal:
             raise RunNotFound(f"no run has the id {run_id!r}: see the list of runs")
         return self.path.parent / "runs" / run_id
 
+    def _open_reader(self) -> None:
+        """Open the file that is at the path now, which need not be the one of the last look."""
+        try:
+            found = self.path.stat()
+            there = (found.st_dev, found.st_ino)
+        except OSError:
+            there = None
+        if self._reader is not None and there != self._read_from:
+            self._reader.close()
+            self._reader = None
+        if self._reader is None:
+            self._reader = open_for_reading(self.path)
+            self._read_from = there
+
     def _stored(self, run_id: str) -> Stored:
         stored = self._look(lambda connection: read_stored(connection, self.path, run_id), None)
         if stored is None:
@@ -204,8 +224,7 @@ class Journal:
 
     def _look(self, look: Callable[[sqlite3.Connection], T], nothing: T) -> T:
         with self._reading:
-            if self._reader is None:
-                self._reader = open_for_reading(self.path)
+            self._open_reader()
             if self._reader is None:
                 return nothing
             try:

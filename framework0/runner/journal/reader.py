@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _RUN: Final = f"SELECT {COLUMNS} FROM runs WHERE id = ?"  # noqa: S608
 
+_ALL_RUNS: Final = f"SELECT {COLUMNS} FROM runs NOT INDEXED"  # noqa: S608
+
 _BATCHES: Final = (
     "SELECT id, records, CAST(text AS BLOB), crc FROM batches WHERE id BETWEEN ? AND ? ORDER BY id"
 )
@@ -84,14 +86,23 @@ def history_of(stored: Stored, marks_path: Path, state: str) -> RunHistory:
 
 def _read(connection: sqlite3.Connection, path: Path, run_id: str) -> Stored | None:
     found = connection.execute(_RUN, (run_id,)).fetchone()
-    if found is None:
+    row = _search(connection, path, run_id) if found is None else RunRow(*found).verified(path)
+    if row is None:
         return None
-    row = RunRow(*found).verified(path)
     items, position = _read_batches(connection, path, row)
     _check_end(connection, path, row, position)
     text = _read_recipe(connection, path, row)
     changes = list(ChangeLog.read(connection, row.id))
     return Stored(row, text, items, changes, position)
+
+
+def _search(connection: sqlite3.Connection, path: Path, run_id: str) -> RunRow | None:
+    """Look without the index, which may be what is damaged; so may the id that is looked for."""
+    for found in connection.execute(_ALL_RUNS):
+        row = RunRow(*found).verified(path)
+        if row.id == run_id:
+            return row
+    return None
 
 
 def _read_batches(

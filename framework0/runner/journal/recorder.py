@@ -124,12 +124,12 @@ class RunRecorder:
         self._closed = True
         self._put(_Wish(stop=True))
         self._thread.join()
+        if self._error is None:
+            self._error = JournalError(f"run {self.run_id}: its recording has ended")
         self._marks.close()
         self._lock.release()
 
     def _wait(self, wish: _Wish) -> None:
-        if self._closed:
-            raise JournalError(f"run {self.run_id}: its recording has ended")
         if self._error is None:
             self._put(wish)
             wish.answered.acquire()

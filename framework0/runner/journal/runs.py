@@ -40,6 +40,11 @@ def is_alive(folder: Path) -> bool:
     return holder(folder / LOCK) is not None
 
 
+def ids(connection: sqlite3.Connection) -> frozenset[str]:
+    """Return the ids of all runs."""
+    return frozenset(run_id for (run_id,) in connection.execute("SELECT id FROM runs"))
+
+
 def listed(
     connection: sqlite3.Connection, path: Path, limit: int | None, recipe: str | None
 ) -> list[RunSummary]:

@@ -18,7 +18,7 @@ _CAUSES: Final = {
         "make room, then resume the run",
     ),
     sqlite3.SQLITE_IOERR: (
-        "input/output error (errno 5, EIO)",
+        "input/output error (errno 5, EIO; at a file-size limit errno 27, EFBIG)",
         "check the disk, its quota and the file-size limit, then resume the run",
     ),
     sqlite3.SQLITE_READONLY: (

@@ -96,6 +96,11 @@ class HistoryWriter:
                     self._transaction(rows, changes, row)
         except sqlite3.Error as error:
             raise explain(error, self._path, "write") from error
+        except OSError as error:
+            raise JournalError(
+                f"cannot lock {self._gate.path}: {error.strerror} (errno {error.errno}); "
+                "resume the run when that is repaired"
+            ) from error
         self._batch += len(rows)
         if rows:
             self._head = rows[-1][3]
