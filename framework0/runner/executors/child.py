@@ -1,0 +1,221 @@
+"""A Python step in its own process: reads the job, performs it, sends the outcome, ends.
+
+Nothing of the user's runs before the job is read, and nothing outlives the outcome for longer than
+:data:`EXIT_LIMIT`.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import socket
+import sys
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from framework0 import errors
+from framework0.context import check_json
+from framework0.errors import (
+    ContextError,
+    Framework0Error,
+    ScriptletError,
+    StepCancelled,
+    ValueRefused,
+)
+from framework0.logs import bind
+from framework0.recipe import Policy, Step
+from framework0.runner.invoke import Target, ended_by
+from framework0.runner.invoke import perform as perform_job
+from framework0.runner.processes.line import Line
+from framework0.runner.seams import FAILED, Failure, Job, Outcome
+from framework0.scriptlets import UserCode
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import FrameType
+
+EXIT_LIMIT: Final = 1
+"""Seconds that exit functions may take after the outcome; then the kernel ends the process."""
+
+
+class RemoteContext:
+    """The context as the step sees it: each call is one question to the runner and its answer.
+
+    Calls from several threads of the step take turns, so reads and writes keep their order. Processes
+    that the step starts cannot use it: their words would mix with its own.
+    """
+
+    def __init__(self, line: Line) -> None:
+        self._line = line
+        self._lock = Lock()
+        self._owner = os.getpid()
+
+    def get(self, key: str, default: Any = None) -> Any:
+        """Return the value of ``key``, or ``default``."""
+        found, value = self._ask("get", key)
+        return value if found else default
+
+    def set(self, key: str, value: Any) -> int:
+        """Set ``key`` and return the version of the change; raises ValueRefused for what is not JSON."""
+        check_json(value)
+        return int(self._ask("set", key, value))
+
+    def delete(self, key: str) -> bool:
+        """Remove ``key``; False when it was not there."""
+        return bool(self._ask("delete", key))
+
+    def keys(self, pattern: str = "*") -> list[str]:
+        """Return the present keys that match, sorted."""
+        return list(self._ask("keys", pattern))
+
+    def tell(self, *message: Any) -> None:
+        """Say something that needs no answer."""
+        with self._lock:
+            self._line.send(message)
+
+    def _ask(self, *question: Any) -> Any:
+        if os.getpid() != self._owner:
+            raise ContextError(
+                "the context was used by a process that the step started; only the step itself can: "
+                "hand the value back to it"
+            )
+        with self._lock:
+            self._line.send(question)
+            answer = self._line.receive()
+        if answer is None:
+            raise ContextError("the runner is gone; this step is being ended")
+        if "error" in answer:
+            raise _as_raised(answer)
+        return answer["value"]
+
+
+def _as_raised(answer: Mapping[str, Any]) -> Framework0Error:
+    """Return the error that the runner met, of the same class where one text is all it takes."""
+    kind = getattr(errors, answer["error"], ContextError)
+    if kind is ValueRefused:
+        return ValueRefused(answer["message"], path=answer["path"])
+    try:
+        error: Framework0Error = kind(answer["message"])
+    except TypeError:
+        return ContextError(answer["message"])
+    return error
+
+
+def prepare() -> None:
+    """Load, in the keeper, what nearly every step needs, so that no step has to."""
+    import traceback  # noqa: F401
+
+    # The first scriptlet loads these, and so would the first failure; neither is our concern by name.
+    from framework0.scriptlets import BaseScriptlet, perform  # noqa: F401
+
+    with UserCode(()) as code:
+        Target(code.target("json", "dumps"))
+
+
+def main(descriptor: int) -> NoReturn:
+    """Perform the one job that comes on the socket ``descriptor``, and end the process."""
+    line = Line(socket.socket(fileno=descriptor))
+    os.set_inheritable(descriptor, False)
+    message = line.receive()
+    if message is not None:
+        context = RemoteContext(line)
+        outcome = _perform(message, context)
+        _flush()
+        _send(outcome, context)
+    _end()
+
+
+def _perform(message: Mapping[str, Any], context: RemoteContext) -> Outcome:
+    job = _job(message, context)
+    _listen_for_stop(job)
+    for stream in (sys.stdout, sys.stderr):
+        # Line by line, so that `logs -f` follows and a killed step's last words are there.
+        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    sys.argv = [job.name]
+    try:
+        with UserCode(message["roots"]) as code, bind(None, job.run_id, job.name, job.attempt):
+            return _checked(perform_job(job, _target(code, job.step)))
+    except ScriptletError as error:
+        # Its text has file and line of the user's code; the traceback would be ours.
+        return Outcome(
+            FAILED, None, Failure(f"framework0.errors.{type(error).__name__}", str(error))
+        )
+    # Importing user code runs it: what it raises, and a stop meanwhile, is the outcome of the attempt.
+    except BaseException as error:  # noqa: BLE001
+        return ended_by(error, 0.0, 0.0)
+
+
+def _job(message: Mapping[str, Any], context: RemoteContext) -> Job:
+    policy = Policy(success_keys=tuple(message["success_keys"]))
+    step = Step(
+        message["step"],
+        0,
+        kind=message["kind"],
+        module=message["module"],
+        function=message["function"],
+        policy=policy,
+    )
+    job = Job(message["run"], message["node"], message["name"], step, message["attempt"])
+    job.args = message["args"]
+    job.context = context
+    job.progress = lambda done, total: context.tell("progress", done, total)
+    return job
+
+
+def _target(code: UserCode, step: Step) -> Target:
+    if step.kind == "python":
+        return Target(code.target(step.module, step.function))
+    from framework0.scriptlets import get_scriptlet
+
+    return Target(get_scriptlet(step.kind))
+
+
+def _listen_for_stop(job: Job) -> None:
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        # Once is enough: teardown and finally blocks must not be torn apart by a second one.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
+        job.cancelled.set()
+        raise StepCancelled("the step was told to stop")
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _checked(outcome: Outcome) -> Outcome:
+    """Return the outcome, failed if its result cannot leave this process."""
+    try:
+        check_json(outcome.result)
+    except ValueRefused as refused:
+        failure = outcome.failure or Failure(
+            "result", f"the result cannot leave the step's process: {refused}"
+        )
+        return outcome._replace(state=FAILED, result=None, failure=failure)
+    return outcome
+
+
+def _send(outcome: Outcome, context: RemoteContext) -> None:
+    try:
+        context.tell("outcome", *outcome)
+    except ValueError as error:
+        # The line has a limit of its own, far above that of the context.
+        text = f"the result is too large ({error}): write it to a file and return its path"
+        failure = Failure("result", text)
+        context.tell("outcome", *outcome._replace(state=FAILED, result=None, failure=failure))
+
+
+def _end() -> NoReturn:
+    # Exit functions may hang; the default action of an alarm needs no interpreter.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(EXIT_LIMIT)
+    atexit._run_exitfuncs()  # noqa: SLF001
+    _flush()
+    os._exit(0)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        # The step closed it, replaced it by something else, or the disk is full: not its result's fault.
+        except (OSError, ValueError, AttributeError):
+            continue

@@ -1,0 +1,131 @@
+"""From a forked process to the step itself: session, signals, descriptors, folder, environment, code."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+from framework0.runner.processes.kernel import die_with_parent
+from framework0.runner.processes.line import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SHELL: Final = "/bin/sh"
+
+_READ_AT_START: Final = ("PYTHON", "LC_", "LD_", "MALLOC_", "GLIBC_")
+"""Variables by prefix, and :data:`_LANGUAGE`, that only a newly started interpreter takes note of."""
+
+_LANGUAGE: Final = frozenset({"LANG", "LANGUAGE"})
+
+_RESET: Final = ("SIGINT", "SIGTERM", "SIGHUP", "SIGPIPE", "SIGXFSZ")
+
+
+def become_the_step(
+    request: Mapping[str, Any], parent: int, line: int, log: int, stdout: int | None
+) -> NoReturn:
+    """Turn this process into the step; what keeps it from starting is told on ``line``."""
+    status = 70
+    try:
+        die_with_parent(parent, signal.SIGKILL)
+        # Its own session: the terminal's signals pass it by, and its group can be signaled as one.
+        os.setsid()
+        _reset_signals(for_command=request["command"] is not None)
+        _connect(log if stdout is None else stdout, log)
+        os.chdir(request["cwd"])
+        if request["command"] is not None:
+            _execute(request["command"], request["env"])
+        _run_python(request, line)
+        status = 0
+    except OSError as error:
+        Line(socket.socket(fileno=os.dup(line))).send(["refused", *_why_not(request, error)])
+    # Nothing above this frame could show it, and it must not run the supervisor's code in two processes.
+    except BaseException:  # noqa: BLE001
+        sys.excepthook(*sys.exc_info())
+    finally:
+        os._exit(status)
+
+
+def _reset_signals(for_command: bool) -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    if for_command:
+        # A command expects the system's defaults; Python ignores these two for itself.
+        for name in _RESET:
+            signal.signal(signal.Signals[name], signal.SIG_DFL)
+
+
+def _connect(stdout: int, stderr: int) -> None:
+    nothing = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(nothing, 0)
+    os.dup2(stdout, 1)
+    os.dup2(stderr, 2)
+    for descriptor in {nothing, stdout, stderr}:
+        os.close(descriptor)
+
+
+def _execute(command: str | list[str], environment: Mapping[str, str]) -> NoReturn:
+    words = [SHELL, "-c", command] if isinstance(command, str) else command
+    # The user's own command, word by word: no shell unless they asked for one.
+    os.execvpe(words[0], words, environment)  # noqa: S606
+
+
+def _run_python(request: Mapping[str, Any], line: int) -> None:
+    environment = request["env"]
+    if any(_needs_fresh_interpreter(name) for name in request["own_env"]):
+        os.set_inheritable(line, True)
+        words = [*request["python"], bootstrap("executors.child", request["path"], line)]
+        # This interpreter itself, with our own program.
+        os.execve(words[0], words, environment)  # noqa: S606
+    if os.environ != environment:
+        os.environ.clear()
+        os.environ.update(environment)
+    from framework0.runner.executors.child import main
+
+    main(line)
+
+
+def _needs_fresh_interpreter(name: str) -> bool:
+    return name.startswith(_READ_AT_START) or name in _LANGUAGE
+
+
+def bootstrap(module: str, path: list[str], descriptor: int) -> str:
+    """Return a ``-c`` program that calls ``main(descriptor)`` of a module of ``runner``.
+
+    The import path is handed over whole: with ``-m`` the current folder would come first, and a
+    user's ``json.py`` there would replace the standard library's.
+    """
+    return (
+        f"import sys; sys.path[:] = {path!r}\n"
+        f"from framework0.runner.{module} import main; main({descriptor})"
+    )
+
+
+def interpreter() -> list[str]:
+    """Return how to start this interpreter again with the options it was started with, up to ``-c``."""
+    # Loaded here because only the keeper's start needs it, and it is slow.
+    import subprocess
+
+    flags = subprocess._args_from_interpreter_flags()  # type: ignore[attr-defined]  # noqa: SLF001
+    return [sys.executable, *flags, "-c"]
+
+
+def _why_not(request: Mapping[str, Any], error: OSError) -> tuple[str, str]:
+    kind, reason = type(error).__name__, error.strerror or str(error)
+    if error.filename == request["cwd"]:
+        return kind, f"the step's folder {request['cwd']!r} cannot be entered: {reason}"
+    command = request["command"]
+    if command is None:
+        return kind, f"the step's process cannot be started: {reason}"
+    word = SHELL if isinstance(command, str) else command[0]
+    if isinstance(error, FileNotFoundError):
+        return (
+            kind,
+            f"there is no command {json.dumps(word)} (looked for it in PATH): install it or give its path",
+        )
+    return kind, f"the command {json.dumps(word)} cannot be started: {reason}"

@@ -1,0 +1,137 @@
+"""The supervisor of one attempt: starts the step, ends it and all below it, reports how it ended.
+
+It waits for four things at once: the step's end, the runner's word to stop, the timeout, and the
+death of the runner or the keeper. Whichever comes first, it does not end before the last process of
+the step has. A timeout is kept here and not in the runner, where a step in a thread may hold the
+interpreter.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from time import monotonic
+from typing import Any, Final
+
+from framework0.runner.processes.kernel import become_subreaper
+from framework0.runner.processes.line import Line
+from framework0.runner.processes.start import become_the_step
+from framework0.runner.processes.tail import Tail
+from framework0.runner.processes.tree import LEFTOVER_GRACE, TERM_GRACE, Children
+from framework0.runner.processes.wakeup import Wakeup
+
+OVERDUE: Final = "overdue"
+STOPPED: Final = "stopped"
+ABANDONED: Final = "abandoned"
+
+
+def main(descriptors: list[int], alive: int) -> int:
+    """Run one attempt as asked on the control line; return this process's exit status."""
+    become_subreaper()
+    control, line, log = Line(socket.socket(fileno=descriptors[0])), descriptors[1], descriptors[2]
+    request = control.receive()
+    if request is None:
+        return 0
+    tail = Tail(log) if request["command"] is not None else None
+    wakeup = Wakeup()
+    parent = os.getpid()
+    started = monotonic()
+    pid = os.fork()
+    if pid == 0:
+        wakeup.close()
+        control.close()
+        os.close(alive)
+        become_the_step(request, parent, line, log, None if tail is None else tail.write_end)
+    os.close(line)
+    if tail is not None:
+        tail.opened()
+    attempt = _Attempt(pid, control, alive, wakeup, tail)
+    ended = attempt.watch(None if request["timeout"] is None else started + request["timeout"])
+    ended["seconds"] = monotonic() - started
+    try:
+        control.send(ended)
+    # The runner is gone; there is nobody left to tell.
+    except OSError:
+        return 0
+    return 0
+
+
+def report(why: str, **facts: Any) -> dict[str, Any]:
+    """Return what the runner is told; ``why`` is empty when the step ended by itself."""
+    nothing = {"code": 0, "cpu_seconds": 0.0, "peak_memory": 0, "survivors": [], "stdout": ""}
+    return {"why": why, "seconds": 0.0, **nothing, **facts}
+
+
+class _Attempt:
+    def __init__(
+        self, pid: int, control: Line, alive: int, wakeup: Wakeup, tail: Tail | None
+    ) -> None:
+        self._pid = pid
+        self._control = control
+        self._alive = alive
+        self._wakeup = wakeup
+        self._tail = tail
+        self._silent: set[Any] = set()
+        self._children = Children(self._wait_ending)
+        self._children.watched.add(pid)
+
+    def watch(self, deadline: float | None) -> dict[str, Any]:
+        """Wait for the step's end or bring it about; return the report for the runner."""
+        why = ""
+        while self._pid not in self._children.ended and not why:
+            rest = None if deadline is None else deadline - monotonic()
+            if rest is not None and rest <= 0:
+                why = OVERDUE
+                break
+            why = self._wait(rest)
+            self._children.reap()
+        survivors = self._end(why)
+        if self._tail is not None:
+            self._tail.read_all()
+        status, processor, memory = self._children.ended.get(self._pid, (signal.SIGKILL, 0.0, 0))
+        return report(
+            why,
+            code=os.waitstatus_to_exitcode(status),
+            cpu_seconds=processor,
+            peak_memory=memory,
+            survivors=survivors,
+            stdout="" if self._tail is None else self._tail.text(),
+        )
+
+    def _end(self, why: str) -> list[int]:
+        if why == ABANDONED:
+            return self._children.end(grace=0.0)
+        try:
+            return self._children.end(TERM_GRACE, patience=0.0 if why else LEFTOVER_GRACE)
+        except _AtOnce:
+            return self._children.end(grace=0.0)
+
+    def _wait_ending(self, seconds: float) -> None:
+        if self._wait(seconds):
+            raise _AtOnce
+
+    def _wait(self, seconds: float | None) -> str:
+        """Wait for a child's end or a word to stop, copying output meanwhile; return what was heard."""
+        files: list[Any] = [
+            file for file in (self._control, self._alive) if file not in self._silent
+        ]
+        reading = self._tail if self._tail is not None and self._tail.is_open else None
+        if reading is not None:
+            files.append(reading)
+        ready = self._wakeup.wait(seconds, tuple(files))
+        if reading is not None and reading.fileno() in ready:
+            reading.read()
+        if self._control.fileno() in ready:
+            if self._control.receive() is not None:
+                return STOPPED
+            self._silent.add(self._control)
+            return ABANDONED
+        if self._alive in ready:
+            self._silent.add(self._alive)
+            return ABANDONED
+        return ""
+
+
+class _AtOnce(Exception):
+    """Heard while the step has its grace: a second word to stop, or the runner's death."""

@@ -1,0 +1,166 @@
+"""The children of this process and all below them: found, signaled, reaped, ended.
+
+The proof that nothing is left is the kernel's: a subreaper without children (``ECHILD``) has no
+descendants at all. Looking into ``/proc`` only finds whom to signal. It is read again in every round,
+because a process that forks faster than it is found ("fork racer") is a new process each time.
+
+All of this is for Linux, with ``/proc`` mounted.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from time import monotonic
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterator
+
+TERM_GRACE: Final = 1.0
+"""Seconds between SIGTERM and SIGKILL: half of the 2 s within which ending a step must be over."""
+
+LEFTOVER_GRACE: Final = 0.1
+"""Seconds in which what a finished step left behind may end by itself, before it gets SIGTERM.
+
+Python's own resource tracker needs a moment to remove shared memory after its parent's end.
+"""
+
+KILL_LIMIT: Final = 3.0
+"""Seconds of SIGKILL rounds after which what still lives (uninterruptible, or another user's) is named."""
+
+_KIBIBYTE: Final = 1024
+
+_ROUND: Final = 0.005
+"""Seconds to wait for an exit before looking for new descendants."""
+
+
+class Process(NamedTuple):
+    """One process as ``/proc`` shows it; ``started`` (clock ticks since boot) tells reused ids apart."""
+
+    pid: int
+    parent: int
+    started: int
+    ended: bool
+
+
+def look(pid: int) -> Process | None:
+    """Return what is known about ``pid``, None when it is gone."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+            text = file.read()
+    except OSError:
+        return None
+    # The command's name comes second, in parentheses, and may hold any byte, ")" included.
+    fields = text[text.rfind(b")") + 2 :].split()
+    return Process(pid, int(fields[1]), int(fields[19]), fields[0] in b"ZX")
+
+
+def descendants(root: int, spare: Collection[int] = ()) -> list[Process]:
+    """Return the living processes below ``root``, parents first; not ``spare`` nor what is below them."""
+    below: dict[int, list[Process]] = {}
+    for process in _everything():
+        below.setdefault(process.parent, []).append(process)
+    found: list[Process] = []
+    waiting = [root]
+    while waiting:
+        for process in below.get(waiting.pop(), ()):
+            if process.pid not in spare:
+                waiting.append(process.pid)
+                if not process.ended:
+                    found.append(process)
+    return found
+
+
+def _everything() -> Iterator[Process]:
+    for name in os.listdir("/proc"):  # noqa: PTH208
+        if name.isdigit():
+            process = look(int(name))
+            if process is not None:
+                yield process
+
+
+def send(process: Process, number: int) -> bool:
+    """Signal ``process`` unless its id meanwhile names another one; False when it may not be signaled."""
+    now = look(process.pid)
+    if now is None or now.started != process.started:
+        return True
+    try:
+        os.kill(process.pid, number)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return True
+
+
+class Children:
+    """Every child of this process, adopted ones included; nobody else in the process may reap.
+
+    ``wait(seconds)`` sleeps until a child may have ended, at most that long. ``spare`` names children
+    that are none of our business. ``ended`` keeps the wait status and resource usage of each child
+    reaped whose id is in ``watched``.
+    """
+
+    def __init__(self, wait: Callable[[float], object], spare: Collection[int] = ()) -> None:
+        self._wait = wait
+        self.spare = spare
+        self.watched: set[int] = set()
+        self.ended: dict[int, tuple[int, float, int]] = {}
+
+    def reap(self) -> bool:
+        """Collect the children that have ended; False when there is no child any more."""
+        while True:
+            try:
+                pid, status, usage = os.wait4(-1, os.WNOHANG)
+            except ChildProcessError:
+                return False
+            if pid == 0:
+                return True
+            if pid in self.watched:
+                self.watched.remove(pid)
+                processor = usage.ru_utime + usage.ru_stime
+                self.ended[pid] = (status, processor, usage.ru_maxrss * _KIBIBYTE)
+
+    def left(self) -> bool:
+        """Return whether anything below this process, the spared aside, may still live."""
+        return self.reap() and (not self.spare or bool(self._all()))
+
+    def end(self, grace: float, patience: float = 0.0) -> list[int]:
+        """End everything below this process and return the ids of what could not be ended.
+
+        First ``patience`` seconds in which it may end by itself, then SIGTERM and ``grace`` seconds,
+        then SIGKILL until nothing is left, at most :data:`KILL_LIMIT` seconds.
+        """
+        if self._gone_within(patience):
+            return []
+        if grace > 0:
+            for process in self._all():
+                send(process, signal.SIGTERM)
+                # A stopped process hears SIGTERM only when it goes on.
+                send(process, signal.SIGCONT)
+            if self._gone_within(grace):
+                return []
+        return self._kill()
+
+    def _gone_within(self, seconds: float) -> bool:
+        until = monotonic() + seconds
+        while self.left():
+            rest = until - monotonic()
+            if rest <= 0:
+                return False
+            self._wait(rest)
+        return True
+
+    def _kill(self) -> list[int]:
+        until = monotonic() + KILL_LIMIT
+        while self.left():
+            for process in self._all():
+                send(process, signal.SIGKILL)
+            if monotonic() > until:
+                return [process.pid for process in self._all()]
+            self._wait(_ROUND)
+        return []
+
+    def _all(self) -> list[Process]:
+        return descendants(os.getpid(), self.spare)
