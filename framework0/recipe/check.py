@@ -16,7 +16,7 @@ from framework0.recipe.check_expressions import Expressions
 from framework0.recipe.check_findings import Findings
 from framework0.recipe.check_inputs import read_allowed, read_defaults, read_header, read_inputs
 from framework0.recipe.check_steps import SECTIONS, Steps, warn_thread_timeout
-from framework0.recipe.check_values import read_table
+from framework0.recipe.check_tables import read_table
 from framework0.recipe.limits import MAX_STEPS
 from framework0.recipe.model import NOTHING, ORDER_SEQUENCE, Input, Recipe
 
@@ -79,7 +79,9 @@ class _Check:
             check_order.report_contradictions(findings, steps, before)
         check_order.report_equal_idx(findings, steps)
         graph = None if looped else check_order.as_run(order, steps, before)
-        self._check_expressions(steps, inputs, allowed, graph)
+        expressions = self._check_expressions(steps, inputs, allowed, graph)
+        if self.signatures is not None:
+            self._check_code(self.signatures, steps, expressions, graph)
         if steps.all:
             findings.note("order", reason, ("order",) if "order" in data else ("steps",))
         return self._checked(header, inputs, allowed, steps, order, reason)
@@ -113,7 +115,7 @@ class _Check:
     def _refuse_missing_steps(self) -> None:
         findings, data = self.findings, self.data
         raw = data.get("steps")
-        if "steps" not in data:
+        if "steps" not in data and ("steps",) not in findings.meant:
             findings.error(
                 "no-steps",
                 "the recipe has no steps",
@@ -131,7 +133,7 @@ class _Check:
         inputs: Sequence[Input],
         allowed: Collection[str],
         graph: Graph | None,
-    ) -> None:
+    ) -> Expressions:
         names = [given.name for given in inputs]
         expressions = Expressions(self.findings, steps, names, allowed)
         defaults = self.data.get("defaults")
@@ -143,6 +145,27 @@ class _Check:
         if graph is not None and expressions.waits:
             pairs = [(wait.earlier, wait.later) for wait in expressions.waits]
             expressions.report_waits(graph.precedes(pairs))
+        return expressions
+
+    def _check_code(
+        self,
+        signatures: SignatureSource,
+        steps: Steps,
+        expressions: Expressions,
+        graph: Graph | None,
+    ) -> None:
+        # Imported here: a run without a look at the code does not pay for them.
+        from framework0.recipe.check_code import Code, Unchecked
+        from framework0.recipe.check_context import ContextKeys
+
+        unchecked = Unchecked()
+        code = Code(self.findings, steps, signatures, self.kinds, unchecked)
+        code.check()
+        if graph is not None:
+            context = ContextKeys(self.findings, steps, graph, unchecked)
+            context.gather(code, signatures, expressions.context_reads)
+            context.report()
+        unchecked.report(self.findings)
 
     def _checked(
         self,

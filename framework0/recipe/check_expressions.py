@@ -58,11 +58,15 @@ class Expressions:
         self.waits: list[_Wait] = []
 
     def check_step(self, step: Step, raw: Mapping[str, Any]) -> None:
-        """Check every expression of one step; ``when`` and ``foreach`` are kept bare."""
+        """Check every expression of one step.
+
+        ``when`` is kept bare, the one expression of a ``foreach`` as a template. Both are answered
+        before there is an item.
+        """
         path = self.steps.path(step.position)
         each = step.foreach is not None
         if step.when is not None and isinstance(raw.get("when"), str):
-            step.when = self.bare(step, step.when, (*path, "when"), each)
+            step.when = self.bare(step, step.when, (*path, "when"), each=False)
         if step.foreach is not None:
             self._check_items(step, raw, path)
         if not step.templated:
@@ -73,7 +77,7 @@ class Expressions:
 
     def check_value(self, step: Step | None, value: Any, path: Path, each: bool) -> None:
         """Check the expressions in all texts of ``value``."""
-        from framework0.recipe.templates import find_templates  # noqa: PLC0415
+        from framework0.recipe.templates import find_templates
 
         for template in find_templates(value):
             where = (*path, *template.path)
@@ -85,7 +89,7 @@ class Expressions:
 
     def bare(self, step: Step, value: str, path: Path, each: bool) -> str:
         """Check a text that is one expression, with or without ``${{ }}``; return it without."""
-        from framework0.recipe.templates import find_templates  # noqa: PLC0415
+        from framework0.recipe.templates import find_templates
 
         text = value.strip()
         offset = len(value) - len(value.lstrip())
@@ -113,7 +117,7 @@ class Expressions:
         self, step: Step | None, expression: str, path: Path, text: str, offset: int, each: bool
     ) -> None:
         """Check one bare expression that begins at ``offset`` in ``text``."""
-        from framework0.recipe.expressions import compile_expression  # noqa: PLC0415
+        from framework0.recipe.expressions import compile_expression
 
         try:
             compiled = compile_expression(expression)
@@ -147,10 +151,10 @@ class Expressions:
         if isinstance(written, dict):
             written, where = written.get("items"), (*where, "items")
         if isinstance(foreach.items, str):
-            from dataclasses import replace  # noqa: PLC0415
+            from dataclasses import replace
 
             items = self.bare(step, str(written), where, each=False)
-            step.foreach = replace(foreach, items=items)
+            step.foreach = replace(foreach, items=f"${{{{ {items} }}}}")
         elif step.templated:
             self.check_value(step, written, where, each=False)
 
@@ -191,7 +195,7 @@ class Expressions:
         elif root in {"item", "index"} and not each:
             self.findings.error(
                 "item-without-foreach",
-                f"{root} exists only in a step with foreach, and not in foreach itself",
+                f"{root} exists only in args, command and env of a step with foreach",
                 path,
                 inside=inside,
                 hint="add `foreach:` to the step, or read an input",

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from framework0.recipe.load import Document
 
 Path: TypeAlias = tuple[str | int, ...]
+Pointers: TypeAlias = tuple[tuple[str, Path | Place], ...]
+"""Further places of a problem with their words: paths in the document, or places elsewhere."""
 
 MAX_PROBLEMS: Final = 1_000
 """Mistakes listed for one file: a generator that is wrong is wrong 100,000 times the same way."""
@@ -40,7 +42,7 @@ class Located(Problem):
         key: bool,
         severity: str,
         hint: str | None,
-        pointers: tuple[tuple[str, Path], ...] = (),
+        pointers: Pointers = (),
         inside: str = "",
     ) -> None:
         self.code = code
@@ -63,7 +65,8 @@ class Located(Problem):
     def related(self) -> tuple[tuple[str, Place], ...]:  # type: ignore[override]
         """Return the further places it is about, each with its own words."""
         return tuple(
-            (words, self._document.place(path, key=False)) for words, path in self._pointers
+            (words, where if isinstance(where, Place) else self._document.place(where))
+            for words, where in self._pointers
         )
 
 
@@ -74,6 +77,8 @@ class Findings:
         self.document = document
         self.problems: list[Problem] = []
         self.failed = False
+        self.meant: set[Path] = set()
+        """Keys that were misspelt, as they should be: they are not missing as well."""
         self._comparisons = MAX_COMPARISONS
 
     def error(
@@ -84,7 +89,7 @@ class Findings:
         *,
         key: bool = False,
         hint: str | None = None,
-        pointers: tuple[tuple[str, Path], ...] = (),
+        pointers: Pointers = (),
         inside: str = "",
     ) -> None:
         """Note a mistake at ``path``; ``key`` points at the key there instead of its value.
@@ -102,7 +107,7 @@ class Findings:
         *,
         key: bool = False,
         hint: str | None = None,
-        pointers: tuple[tuple[str, Path], ...] = (),
+        pointers: Pointers = (),
         inside: str = "",
     ) -> None:
         """Note a risk: the recipe still runs."""
@@ -127,7 +132,7 @@ class Findings:
         severity: str,
         key: bool,
         hint: str | None,
-        pointers: tuple[tuple[str, Path], ...],
+        pointers: Pointers,
         inside: str,
     ) -> None:
         if len(self.problems) > MAX_PROBLEMS:

@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from framework0.recipe import keys
+from framework0.recipe.check_collections import bad_variable, is_variable
 from framework0.recipe.check_policy import STEP_READERS
+from framework0.recipe.check_tables import READERS, read_table
 from framework0.recipe.check_values import (
-    READERS,
     WRONG,
-    bad_variable,
+    as_written,
     clipped,
-    is_variable,
     misplaced_template,
     read_name,
-    read_table,
     read_text,
     shown,
 )
@@ -236,7 +235,7 @@ def _check_values(findings: Findings, raw: Mapping[str, Any], kind: str, path: P
 def _misfit(findings: Findings, what: str, value: Any, kind: str, path: Path) -> None:
     hint = f"write a {kind}" if kind != "integer" else "write a whole number"
     if kind == "string" and isinstance(value, (bool, int, float)):
-        hint = f'quote it: "{str(value).lower() if isinstance(value, bool) else value}"'
+        hint = f'quote it: "{as_written(value)}"'
     findings.error(
         "default-type", f"{what} must be of type {kind}, not {shown(value)}", path, hint=hint
     )

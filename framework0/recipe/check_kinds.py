@@ -85,7 +85,7 @@ def _guessed(findings: Findings, raw: Mapping[str, Any], path: Path) -> str:
 def check_kind(findings: Findings, kind: str, raw: Mapping[str, Any], path: Path) -> None:
     """Report what a step of this kind lacks, and what it has that means nothing to it."""
     for name in NEEDS.get(kind, ()):
-        if name not in raw:
+        if name not in raw and (*path, name) not in findings.meant:
             key = keys.STEP_KEYS[name]
             findings.error(
                 "missing-key",

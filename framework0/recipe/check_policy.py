@@ -7,11 +7,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from framework0.recipe import keys
+from framework0.recipe.check_tables import READERS, read_table
 from framework0.recipe.check_values import (
-    READERS,
     WRONG,
     read_number,
-    read_table,
     wrong_type,
 )
 from framework0.recipe.limits import MAX_STEPS

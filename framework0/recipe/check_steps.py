@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 from framework0.recipe import keys
 from framework0.recipe.check_kinds import OWN, check_kind, kind_of, read_command
 from framework0.recipe.check_policy import POLICY_KEYS, STEP_READERS, Policies, bounded
-from framework0.recipe.check_values import clipped, is_dotted, read_table, shown
+from framework0.recipe.check_tables import read_table
+from framework0.recipe.check_values import clipped, is_dotted, shown
 from framework0.recipe.limits import MAX_DEPENDENCIES, MAX_NAME_LENGTH
 from framework0.recipe.model import FINALLY, MAIN, ON_FAILURE, Step
 
@@ -188,7 +189,7 @@ class Steps:
         """Return the step's name and keep it, after having checked that no other has it."""
         findings = self.findings
         name: str = good.get("name", "")
-        if "name" not in raw:
+        if "name" not in raw and (*path, "name") not in findings.meant:
             findings.error(
                 "missing-key",
                 f"step {path[1] + 1} has no name",  # type: ignore[operator]

@@ -13,11 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from framework0.recipe import keys
 from framework0.recipe.check_findings import did_you_mean
 from framework0.recipe.durations import FORMS, parse_duration
-from framework0.recipe.limits import MAX_DEPENDENCIES, MAX_NAME_LENGTH
+from framework0.recipe.limits import MAX_NAME_LENGTH
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
-
     from framework0.recipe.check_findings import Findings, Path
     from framework0.recipe.keys import Key
 
@@ -25,6 +23,8 @@ WRONG: Final[Any] = object()
 
 LONGEST_SHOWN: Final = 40
 """Characters of a wrong value that a message repeats."""
+
+_TEXTS: Final = frozenset({keys.TEXT, keys.NAME, keys.DOTTED})
 
 TRUE_WORDS: Final = frozenset({"yes", "on", "y", "true", "1"})
 FALSE_WORDS: Final = frozenset({"no", "off", "n", "false", "0"})
@@ -53,6 +53,8 @@ def wrong_type(findings: Findings, key: Key, value: Any, path: Path, words: str 
     wanted = words or keys.WORDS[key.shape]
     what = "is empty" if value is None else f"must be {wanted}, not {shown(value)}"
     hint = f"for example `{key.name}: {key.example}`"
+    if key.shape in _TEXTS and isinstance(value, (bool, int, float)):
+        hint = f'quote it if you mean the text: `{key.name}: "{as_written(value)}"`'
     if value is None:
         hint = f"write {wanted}, {hint}, or take the key away"
     findings.error("wrong-type", f"{key.name} {what}", path, hint=hint)
@@ -61,7 +63,7 @@ def wrong_type(findings: Findings, key: Key, value: Any, path: Path, words: str 
 
 def misplaced_template(findings: Findings, key: Key, value: Any, path: Path) -> bool:
     """Say so when a text holds ``${{ }}`` where none is filled in; return whether it does."""
-    if not isinstance(value, str) or "${{" not in value:
+    if not isinstance(value, str) or "${{" not in value or key.name == "description":
         return False
     findings.error(
         "template-misplaced",
@@ -236,192 +238,8 @@ def read_choice(findings: Findings, key: Key, value: Any, path: Path) -> Any:
     return WRONG
 
 
-def read_names(findings: Findings, key: Key, value: Any, path: Path) -> Any:
-    """Read a list of names; one name may stand without a list."""
-    if isinstance(value, str):
-        value = [value]
-    elif not isinstance(value, list):
-        return wrong_type(findings, key, value, path)
-    elif len(value) > MAX_DEPENDENCIES:
-        findings.error(
-            "too-many-entries",
-            f"{key.name} has {len(value):,} entries; {MAX_DEPENDENCIES:,} are allowed",
-            path,
-            key=True,
-            hint="put a step between that gathers them",
-        )
-        return WRONG
-    good = []
-    for at, name in enumerate(value):
-        if isinstance(name, str) and name:
-            if not misplaced_template(findings, key, name, (*path, at)):
-                good.append(name)
-        else:
-            findings.error(
-                "wrong-type",
-                f"an entry of {key.name} must be a name, not {shown(name)}",
-                (*path, at),
-                hint=f"for example `{key.name}: {key.example}`",
-            )
-    return tuple(good)
-
-
-def read_codes(findings: Findings, key: Key, value: Any, path: Path) -> Any:
-    """Read a list of exit codes; one may stand without a list."""
-    if isinstance(value, int):
-        value = [value]
-    if not isinstance(value, list):
-        return wrong_type(findings, key, value, path)
-    if not value:
-        findings.error(
-            "wrong-type",
-            "exit_codes is an empty list: no end of the command would be a success",
-            path,
-            hint="take the key away to accept 0 only",
-        )
-        return WRONG
-    codes = [read_number(findings, key, code, (*path, at)) for at, code in enumerate(value)]
-    return WRONG if WRONG in codes else tuple(codes)
-
-
-def read_variables(findings: Findings, key: Key, value: Any, path: Path) -> Any:
-    """Read environment variables: names to texts (whole numbers are taken as text)."""
-    if not isinstance(value, dict):
-        return wrong_type(findings, key, value, path)
-    good = {}
-    for name, text in value.items():
-        where = (*path, name)
-        if not is_variable(name):
-            bad_variable(findings, name, where, is_key=True)
-        elif isinstance(text, str):
-            if "\0" in text:
-                findings.error("wrong-type", f"the variable {name} holds a NUL character", where)
-            good[name] = text
-        elif isinstance(text, int) and not isinstance(text, bool):
-            good[name] = str(text)
-        else:
-            hint = f'quote it: `{name}: "{_as_written(text)}"`' if _is_scalar(text) else None
-            findings.error(
-                "wrong-type",
-                f"the variable {name} must be text, not {shown(text)}",
-                where,
-                hint=hint or f"for example `{key.name}: {key.example}`",
-            )
-    return good
-
-
-def _is_scalar(value: Any) -> bool:
-    return value is None or isinstance(value, (bool, int, float))
-
-
-def _as_written(value: Any) -> str:
+def as_written(value: Any) -> str:
+    """Return a scalar as YAML writes it."""
     if value is None:
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def is_variable(name: str) -> bool:
-    """Say whether ``name`` can name an environment variable."""
-    return name.isidentifier() and name.isascii()
-
-
-def bad_variable(findings: Findings, name: str, path: Path, *, is_key: bool = False) -> None:
-    """Say that ``name`` cannot name an environment variable."""
-    findings.error(
-        "bad-variable-name",
-        f"{clipped(name)!r} cannot name an environment variable",
-        path,
-        key=is_key,
-        hint="use letters, digits and `_`, and no digit first",
-    )
-
-
-def read_mapping(findings: Findings, key: Key, value: Any, path: Path) -> Any:
-    """Read a mapping of whatever."""
-    return value if isinstance(value, dict) else wrong_type(findings, key, value, path)
-
-
-def read_list(findings: Findings, key: Key, value: Any, path: Path) -> Any:
-    """Read a list of whatever."""
-    return value if isinstance(value, list) else wrong_type(findings, key, value, path)
-
-
-def read_anything(findings: Findings, key: Key, value: Any, path: Path) -> Any:  # noqa: ARG001
-    """Take any value: what it must be is decided elsewhere."""
-    return value
-
-
-READERS: Final[Mapping[str, Callable[[Findings, Key, Any, Path], Any]]] = {
-    keys.TEXT: read_text,
-    keys.NAME: read_name,
-    keys.DOTTED: read_dotted,
-    keys.FLAG: read_flag,
-    keys.WHOLE: read_number,
-    keys.FACTOR: read_number,
-    keys.DURATION: read_duration,
-    keys.DELAY: read_duration,
-    keys.CHOICE: read_choice,
-    keys.NAMES: read_names,
-    keys.CODES: read_codes,
-    keys.VARIABLES: read_variables,
-    keys.MAPPING: read_mapping,
-    keys.LIST: read_list,
-    keys.ANYTHING: read_anything,
-}
-
-
-def read_table(
-    findings: Findings,
-    table: Mapping[str, Key],
-    raw: Mapping[str, Any],
-    path: Path,
-    what: str,
-    *,
-    open_ended: bool = False,
-    readers: Mapping[str, Callable[[Findings, Key, Any, Path], Any]] = READERS,
-) -> dict[str, Any]:
-    """Read a mapping whose keys are those of ``table``; return the values that are right.
-
-    ``what`` names it in messages ("a step"). ``open_ended`` mappings may hold other keys.
-    """
-    good = {}
-    for name, value in raw.items():
-        key = table.get(name)
-        if key is None:
-            if not open_ended:
-                unknown_key(findings, name, table, raw, (*path, name), what)
-            continue
-        result = readers[key.shape](findings, key, value, (*path, name))
-        if result is not WRONG:
-            good[name] = result
-    return good
-
-
-def unknown_key(
-    findings: Findings,
-    name: str,
-    known: Collection[str],
-    present: Collection[str],
-    path: Path,
-    what: str,
-) -> None:
-    """Say that a key is not known: a mistake when a known one is near, otherwise a warning."""
-    words = [*known, *(word for word, ours in keys.ELSEWHERE.items() if ours in known)]
-    near = findings.near(name, words)
-    if near is not None:
-        near = keys.ELSEWHERE.get(near, near) if near not in known else near
-        findings.error(
-            "unknown-key",
-            f"{what} has no key {clipped(name)!r}",
-            path,
-            key=True,
-            hint=f"did you mean {near!r}?" + (" It is there as well" if near in present else ""),
-        )
-        return
-    findings.warning(
-        "unknown-key",
-        f"{what} has no key {clipped(name)!r}: it changes nothing",
-        path,
-        key=True,
-        hint="take it away, or keep what it says in `metadata` or a comment",
-    )
