@@ -11,18 +11,18 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import yaml
 
-from framework0.errors import Place, Problem, RecipeError
+from framework0.errors import Place
+from framework0.recipe.complaints import Complaints, in_file_order
 from framework0.recipe.limits import (
     MAX_ALIAS_CHARACTERS,
     MAX_ALIAS_NODES,
     MAX_DEPTH,
     MAX_NODES,
-    MAX_READING_PROBLEMS,
 )
 from framework0.recipe.scalars import CONSTANTS, TRUTHY, resolve, shorten
-from framework0.recipe.syntax import TAB, explain
 
 if TYPE_CHECKING:
+    from framework0.errors import Problem
     from framework0.recipe.positions import Mark
 
 _NEEDS_RESOLVING: Final = frozenset("0123456789+-.")
@@ -89,9 +89,9 @@ def compose(text: str, file: str) -> Composition:
 
 class _Composer:
     def __init__(self, text: str, file: str) -> None:
-        self.file = file
         self.text = text
-        self.problems: list[Problem] = []
+        self.complaints = Complaints(text, file)
+        self.complain = self.complaints.complain
         self.stack: list[_Frame] = []
         self.anchors: dict[str, _Anchored | None] = {}
         self.nodes = 0
@@ -120,12 +120,13 @@ class _Composer:
                     if self.documents > 1:
                         break
         except yaml.MarkedYAMLError as error:
-            self.problems.append(self.syntax_problem(error))
-            raise RecipeError(in_file_order(self.problems)) from None
+            self.complaints.give_up_over_syntax(error)
         if self.root is None:
-            return Composition(None, (0, 0, None), in_file_order(self.problems), empty=True)
+            return Composition(
+                None, (0, 0, None), in_file_order(self.complaints.problems), empty=True
+            )
         data, mark = self.root
-        return Composition(data, mark, in_file_order(self.problems), empty=False)
+        return Composition(data, mark, in_file_order(self.complaints.problems), empty=False)
 
     # ---- events
 
@@ -168,7 +169,7 @@ class _Composer:
     def open(self, value: Any, event: Any) -> None:
         frame = self.stack[-1] if self.stack else None
         if len(self.stack) >= MAX_DEPTH:
-            self.give_up(
+            self.complaints.give_up(
                 event,
                 "too-deep",
                 f"nested deeper than {MAX_DEPTH} levels",
@@ -177,11 +178,15 @@ class _Composer:
         if event.tag is not None:
             self.refuse_tag(event)
         if frame is not None and frame.key is _WAITING and type(frame.value) is dict:
+            hint = "quote a value that starts with `[` or `{`, and remove a lone `?`"
+            around = self.complaints.around(event.start_mark)
+            if around.before.endswith("{") and around.after.startswith("{"):
+                hint = 'a template is written "${{ … }}", in quotes'
             self.complain(
                 event,
                 "key-not-text",
                 "a key must be text, not a list or a mapping",
-                hint="quote a value that starts with `[` or `{`, and remove a lone `?`",
+                hint=hint,
             )
             frame.key_at = (event.start_mark.line, event.start_mark.column)
         self.stack.append(_Frame(value, event, self.nodes, self.characters))
@@ -208,12 +213,14 @@ class _Composer:
         anchored = self.anchored(event)
         self.alias_nodes += anchored.nodes
         self.alias_characters += anchored.characters
-        if self.alias_nodes > MAX_ALIAS_NODES or self.alias_characters > MAX_ALIAS_CHARACTERS:
-            self.give_up(
+        many = f"{MAX_ALIAS_NODES:,} values" if self.alias_nodes > MAX_ALIAS_NODES else None
+        if self.alias_characters > MAX_ALIAS_CHARACTERS:
+            many = f"{MAX_ALIAS_CHARACTERS:,} characters"
+        if many is not None:
+            self.complaints.give_up(
                 event,
                 "alias-expansion",
-                f"the aliases up to here stand for more than {MAX_ALIAS_NODES:,} values "
-                f"or {MAX_ALIAS_CHARACTERS:,} characters",
+                f"the aliases up to here stand for more than {many}",
                 hint="write a foreach step, or keep the data in a file the step reads",
             )
         self.count(event, anchored.characters, anchored.nodes)
@@ -261,7 +268,7 @@ class _Composer:
         elif key in frame.value:
             frame.key = _DROPPED
             line, column, _ = frame.parts[key]
-            first = Place(self.file, line + 1, column + 1)
+            first = Place(self.complaints.file, line + 1, column + 1)
             self.complain(
                 event,
                 "duplicate-key",
@@ -315,7 +322,7 @@ class _Composer:
         self.nodes += nodes
         self.characters += characters
         if self.nodes > MAX_NODES:
-            self.give_up(
+            self.complaints.give_up(
                 event,
                 "too-many-values",
                 f"more than {MAX_NODES:,} values in one recipe",
@@ -331,71 +338,6 @@ class _Composer:
             hint="remove the tag, or quote a value that starts with `!`",
         )
 
-    def complain(
-        self,
-        event: Any,
-        code: str,
-        message: str,
-        *,
-        hint: str | None = None,
-        severity: str = "error",
-        related: tuple[tuple[str, Place], ...] = (),
-    ) -> None:
-        place = self.place(event.start_mark)
-        self.problems.append(
-            Problem(code, message, place, hint=hint, severity=severity, related=related)
-        )
-        if len(self.problems) > MAX_READING_PROBLEMS:
-            self.problems[-1] = Problem(
-                "too-many-mistakes",
-                f"{MAX_READING_PROBLEMS} mistakes up to here; the rest was not read",
-                place,
-                hint="correct the first ones, then read again",
-            )
-            raise RecipeError(in_file_order(self.problems))
-
-    def give_up(self, event: Any, code: str, message: str, *, hint: str) -> None:
-        self.problems.append(Problem(code, message, self.place(event.start_mark), hint=hint))
-        raise RecipeError(in_file_order(self.problems))
-
-    def tab_before(self, mark: Any) -> Place | None:
-        """Return where a tab stands in the indentation of the line of ``mark``, if one does."""
-        lines = self.text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
-        line = lines[mark.line] if mark.line < len(lines) else ""
-        column = line.find("\t")
-        if column < 0 or column > mark.column or line[:column].strip(" -"):
-            return None
-        return Place(self.file, mark.line + 1, column + 1)
-
-    def place(self, mark: Any) -> Place:
-        return Place(self.file, mark.line + 1, mark.column + 1)
-
-    def syntax_problem(self, error: yaml.MarkedYAMLError) -> Problem:
-        explained = explain(error.problem or str(error), error.context or "")
-        seen, start = error.problem_mark, error.context_mark
-        if seen is not None and (tab := self.tab_before(seen)) is not None:
-            return Problem(TAB.code, TAB.message, tab, hint=TAB.hint)
-        if explained.at_start and start is not None:
-            seen, start = start, seen
-        related: tuple[tuple[str, Place], ...] = ()
-        if start is not None and seen is not None and start.line != seen.line:
-            words = "noticed here" if explained.at_start else "what it belongs to starts here"
-            related = ((words, self.place(start)),)
-        place = self.place(seen) if seen is not None else Place(self.file, 1, 1)
-        return Problem(
-            explained.code, explained.message, place, hint=explained.hint, related=related
-        )
-
 
 def _say_nothing(*_problem: Any, **_details: Any) -> None:
     """Take a complaint about a key's word: what kind of word it is gets its own message."""
-
-
-def in_file_order(problems: list[Problem]) -> tuple[Problem, ...]:
-    """Return the problems by where they stand in the file."""
-
-    def position(problem: Problem) -> tuple[int, int]:
-        place = problem.place
-        return (place.line, place.column) if place is not None else (0, 0)
-
-    return tuple(sorted(problems, key=position))

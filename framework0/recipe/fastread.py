@@ -75,7 +75,7 @@ def read(text: str) -> dict[str, Any] | None:
     if re.fullmatch(EVERYDAY, text) is None:
         return None
     # Imported when it is needed: a cached recipe needs no reader.
-    import yaml12  # noqa: PLC0415
+    import yaml12
 
     try:
         data: Any = yaml12.parse_yaml(text)

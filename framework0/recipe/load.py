@@ -73,7 +73,7 @@ class Document:
 def digest_of(text: str) -> str:
     """Return the SHA-256 of ``text`` in UTF-8, as hexadecimal digits."""
     # Imported when it is needed: it loads OpenSSL.
-    import hashlib  # noqa: PLC0415
+    import hashlib
 
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
@@ -122,6 +122,6 @@ def parse_text(text: str, file: str = "<text>") -> Document:
 
 def _compose(text: str, file: str) -> Composition:
     # Imported when it is needed: an everyday recipe never pays the 16 ms.
-    from framework0.recipe.compose import compose  # noqa: PLC0415
+    from framework0.recipe.compose import compose
 
     return compose(text, file)

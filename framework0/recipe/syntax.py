@@ -27,18 +27,14 @@ TAB: Final = Explained(
     "yaml-tab", "a tab is used where YAML wants spaces", "indent with spaces, two a level"
 )
 
+TAG: Final = Explained(
+    "tag", "a tag (`!…`) is not allowed", "quote a value that starts with `!`", at_start=True
+)
+
 # The first entry whose words occur in the parser's complaint (or its context) explains it.
 _KNOWN: Final = (
     ("character '\\t'", TAB),
     ("tab character", TAB),
-    (
-        "mapping values are not allowed",
-        Explained(
-            SYNTAX,
-            "a second `:` follows on this line, or the line is indented too far",
-            "quote a value that holds `: `, and line keys up with their neighbours",
-        ),
-    ),
     (
         "block sequence entries are not allowed",
         Explained(
@@ -68,7 +64,7 @@ _KNOWN: Final = (
         Explained(
             SYNTAX,
             "this line does not fit the mapping around it",
-            "line its key up with its neighbours, and close quotes and brackets before it",
+            "line its key up with its neighbors, and close quotes and brackets before it",
         ),
     ),
     (
@@ -77,6 +73,7 @@ _KNOWN: Final = (
             SYNTAX,
             "a key is not followed by `: `",
             "write `key: value` with a space after the colon",
+            at_start=True,
         ),
     ),
     (
@@ -149,8 +146,8 @@ _KNOWN: Final = (
         "did not find expected <document start>",
         Explained(
             SYNTAX,
-            "text follows after the end of the recipe",
-            "line it up with the keys it belongs to",
+            "this line is indented less than the first key",
+            "line all top keys up",
         ),
     ),
     (
@@ -163,7 +160,12 @@ _KNOWN: Final = (
     ),
     (
         "scanning a directive",
-        Explained(SYNTAX, "a line that starts with % is no directive YAML knows", "remove it"),
+        Explained(
+            SYNTAX,
+            "a line that starts with `%` is a directive, and YAML does not know this one",
+            "remove the line, or indent and quote it if it is a value",
+            at_start=True,
+        ),
     ),
     (
         "parsing a block scalar",
@@ -182,19 +184,12 @@ _KNOWN: Final = (
         ),
     ),
     (
-        "alphabetic or numeric character",
-        Explained(
-            SYNTAX,
-            "`&` and `*` start an anchor or an alias, whose name is letters, digits, `-` and `_`",
-            "quote a value that starts with `&` or `*`",
-        ),
-    ),
-    (
         "scanning an anchor",
         Explained(
             SYNTAX,
             "`&` starts an anchor, whose name is letters, digits, `-` and `_`",
             "quote a value that starts with `&`",
+            at_start=True,
         ),
     ),
     (
@@ -203,27 +198,109 @@ _KNOWN: Final = (
             SYNTAX,
             "`*` starts an alias, whose name is letters, digits, `-` and `_`",
             "quote a value that starts with `*`",
+            at_start=True,
         ),
     ),
     (
         "undefined tag handle",
-        Explained("tag", "a tag (`!…`) is not allowed", "quote a value that starts with `!`"),
+        TAG,
     ),
     (
         "parsing a tag",
-        Explained("tag", "a tag (`!…`) is not allowed", "quote a value that starts with `!`"),
+        TAG,
     ),
     (
         "scanning a tag",
-        Explained("tag", "a tag (`!…`) is not allowed", "quote a value that starts with `!`"),
+        TAG,
     ),
 )
 
 
-def explain(problem: str, context: str) -> Explained:
-    """Return what ``problem`` (found in ``context``) means."""
+_AFTER_QUOTE: Final = Explained(
+    SYNTAX,
+    "text follows after a closing quote",
+    "put the quotes around the whole value; inside single quotes an apostrophe is doubled",
+)
+_TEMPLATE_IN_BRACKETS: Final = Explained(
+    SYNTAX,
+    "a `${{ }}` inside `{ }` or `[ ]` must be quoted",
+    'write "${{ … }}", or put each value on a line of its own',
+)
+_SECOND_COLON: Final = Explained(
+    SYNTAX, "a second `: ` follows on this line", "quote a value that holds `: `"
+)
+_LONG_KEY: Final = Explained(
+    SYNTAX, "a key of more than 1,024 characters is not read", "write a shorter key"
+)
+_NOT_LINED_UP: Final = Explained(
+    SYNTAX,
+    "this line is indented further than the keys above it",
+    "line the key up with its neighbors",
+)
+_NO_SPACE_ABOVE: Final = Explained(
+    SYNTAX,
+    "the line above lacks a space after its `:`, so this one continues it",
+    "write `key: value` with a space after the colon",
+)
+_AFTER_END: Final = Explained(
+    SYNTAX, "text follows after the line `...` that ends the recipe", "remove the `...`"
+)
+_ENTRY_AMONG_KEYS: Final = Explained(
+    SYNTAX,
+    "a list entry stands among keys",
+    "indent it below the key it belongs to, or write it as `key: value`",
+)
+_NO_KEY: Final = Explained(SYNTAX, "there is no key before this `:`", "write a key, or quote it")
+
+LONGEST_KEY: Final = 1024
+"""Characters of a key on one line that YAML allows (section 7.4.3 of its specification)."""
+
+
+class Surroundings(NamedTuple):
+    """The line of a mistake up to it and from it on, and the text of the lines above."""
+
+    before: str
+    after: str
+    above: str
+
+
+def explain(problem: str, context: str, around: Surroundings) -> Explained:
+    """Return what ``problem`` (found in ``context``) means, seen what stands around it."""
+    explained = _from_surroundings(problem, context, around)
+    if explained is not None:
+        return explained
     complaint = f"{context}: {problem}"
-    for words, explained in _KNOWN:
+    for words, known in _KNOWN:
         if words in complaint:
-            return explained
+            return known
     return Explained(SYNTAX, f"YAML cannot be read here: {problem}", None)
+
+
+def _from_surroundings(problem: str, context: str, around: Surroundings) -> Explained | None:
+    """Return what the text around the mistake tells better than the parser does."""
+    found: Explained | None = None
+    if around.before.rstrip().endswith(("'", '"')) and "expected" in problem:
+        found = _AFTER_QUOTE
+    elif "flow" in context and "${{" in around.before + around.after:
+        found = _TEMPLATE_IN_BRACKETS
+    elif "mapping values are not allowed" in problem:
+        found = _colon(around)
+    elif "expected <document start>" in problem and "\n..." in f"\n{around.above}":
+        found = _AFTER_END
+    elif "did not find expected key" in problem:
+        starts = (("- ", _ENTRY_AMONG_KEYS), (":", _NO_KEY))
+        found = next((what for start, what in starts if around.after.startswith(start)), None)
+    return found
+
+
+def _colon(around: Surroundings) -> Explained:
+    """Return why the ``:`` found cannot follow a key here."""
+    if len(around.before) > LONGEST_KEY:
+        return _LONG_KEY
+    if ": " in around.before:
+        return _SECOND_COLON
+    last = around.above.rstrip().rsplit("\n", 1)[-1].strip(" -")
+    key, colon, rest = last.partition(":")
+    if colon and rest and not rest.startswith(" ") and " " not in key:
+        return _NO_SPACE_ABOVE
+    return _NOT_LINED_UP

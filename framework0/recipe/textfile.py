@@ -73,7 +73,7 @@ def read_bytes(path: str) -> bytes:
     try:
         for _ in range(_READ_TRIES):
             # Looked at first: opening a device alone can already do something.
-            _refuse_unless_regular(path, os.stat(path))  # noqa: PTH116
+            _refuse_unless_regular(path, os.stat(path))
             content = _read_once(path)
             if content is not None:
                 return content
