@@ -1,0 +1,78 @@
+"""The executors of one run, each made when the first job needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from framework0.errors import UsageError
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from framework0.runner import Executor, Job, Outcome
+
+
+class Executors:
+    """Yields executors by name: ``thread``, ``serial``, ``process``, and ``loop`` for async steps.
+
+    ``roots`` are the folders a process looks for user code in; ``later`` queues work for the thread
+    that waits for the run.
+    """
+
+    def __init__(self, roots: Sequence[str], later: Callable[[Callable[[], None]], None]) -> None:
+        self._roots = roots
+        self._later = later
+        self._made: dict[str, Executor] = {}
+
+    def __call__(self, name: str) -> Executor:
+        """Return the executor ``name``; raise UsageError when there is none of that name."""
+        executor = self._made.get(name)
+        if executor is None:
+            executor = self._made[name] = self._make(name)
+        return executor
+
+    def close(self) -> None:
+        """Release every executor that was made."""
+        for executor in self._made.values():
+            executor.close()
+
+    def _make(self, name: str) -> Executor:
+        if name == "thread":
+            from framework0.runner.executors import ThreadExecutor
+
+            return ThreadExecutor(perform_bound)
+        if name == "serial":
+            from framework0.runner.executors import SerialExecutor
+
+            return SerialExecutor(perform_bound, self._later)
+        if name == "loop":
+            from framework0.runner.executors import LoopExecutor
+
+            return LoopExecutor(aperform_bound)
+        if name == "process":
+            from framework0.runner.executors import ProcessExecutor
+
+            return ProcessExecutor(self._roots)
+        raise UsageError(f"there is no executor {name!r}: use thread, process or serial")
+
+
+def perform_bound(job: Job) -> Outcome:
+    """Perform a job in this thread; what it prints and logs belongs to its step."""
+    from framework0.logs import bind
+    from framework0.runner import perform
+
+    with bind(job.log, job.run_id, job.name, job.attempt):
+        return perform(job, job.target)
+
+
+async def _aperform_bound(job: Job) -> Outcome:
+    from framework0.logs import bind
+    from framework0.runner import aperform
+
+    with bind(job.log, job.run_id, job.name, job.attempt):
+        return await aperform(job, job.target)
+
+
+def aperform_bound(job: Job) -> Awaitable[Outcome]:
+    """Perform a job on the running event loop; what it prints and logs belongs to its step."""
+    return _aperform_bound(job)

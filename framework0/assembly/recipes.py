@@ -1,0 +1,80 @@
+"""Reading and checking recipes with everything a workspace knows: its code, its scriptlets."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from framework0.errors import RecipeError
+from framework0.recipe import check_document, parse_text, read_document
+from framework0.workspace import Workspace, find_workspace
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from framework0.recipe import Checked, Document, Recipe
+    from framework0.source import Sources
+
+
+def check_recipe(
+    recipe: str | os.PathLike[str], *, workspace: Workspace | str | Path | None = None
+) -> Checked:
+    """Read and check the recipe file; no user code is imported or run.
+
+    Returns every mistake, warning and note found, and the recipe when nothing is wrong with it.
+    Raises :class:`~framework0.errors.RecipeError` when the file cannot be read as YAML at all.
+    """
+    return checked(read_document(recipe), as_workspace(workspace))
+
+
+def load_recipe(
+    recipe: str | os.PathLike[str], *, workspace: Workspace | str | Path | None = None
+) -> Recipe:
+    """Return the checked recipe of a file.
+
+    Raises :class:`~framework0.errors.RecipeError` with every mistake, each located.
+    """
+    return approved(check_recipe(recipe, workspace=workspace))
+
+
+def recipe_from_text(text: str, file: str, workspace: Workspace) -> Recipe:
+    """Return the checked recipe of a text, as if it stood in ``file``."""
+    return approved(checked(parse_text(text, file), workspace))
+
+
+def checked(document: Document, workspace: Workspace) -> Checked:
+    """Check a document against the code and the scriptlets of ``workspace``."""
+    sources = sources_for(workspace, document.file)
+    return check_document(document, signatures=sources, kinds=sources.step_kinds())
+
+
+def approved(result: Checked) -> Recipe:
+    """Return the recipe of a check, or raise its mistakes."""
+    if result.recipe is None:
+        raise RecipeError(tuple(result.problems))
+    return result.recipe
+
+
+def sources_for(workspace: Workspace, recipe_file: str) -> Sources:
+    """Return the reader of user code for a recipe: the workspace's root, then the recipe's folder."""
+    from framework0.source import Sources
+
+    return Sources(code_roots(workspace, recipe_file))
+
+
+def code_roots(workspace: Workspace, recipe_file: str) -> Sequence[Path]:
+    """Return where user code is looked for: the workspace's root, then the recipe's folder."""
+    from pathlib import Path
+
+    roots = [workspace.root]
+    if os.path.exists(recipe_file):
+        roots.append(Path(recipe_file).absolute().parent)
+    return tuple(dict.fromkeys(roots))
+
+
+def as_workspace(workspace: Workspace | str | Path | None) -> Workspace:
+    """Return the workspace given, named by a path, or found upward from the current folder."""
+    if isinstance(workspace, Workspace):
+        return workspace
+    return find_workspace(explicit=workspace)

@@ -1,0 +1,55 @@
+"""What a run leaves in the caller's hands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from framework0.errors import RunFailed
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from framework0.context import Context
+    from framework0.runner import Failure
+
+
+class StepResult(NamedTuple):
+    """How one step ended. ``attempts`` is 0 for a step that never began; ``seconds`` of the last one."""
+
+    name: str
+    state: str
+    result: Any
+    failure: Failure | None
+    attempts: int
+    seconds: float
+    reason: str
+
+
+class RunResult:
+    """A finished run: its id, its final state, every step's end, and the context it left."""
+
+    __slots__ = ("context", "id", "state", "steps")
+
+    def __init__(
+        self, run_id: str, state: str, steps: Mapping[str, StepResult], context: Context
+    ) -> None:
+        self.id = run_id
+        self.state = state
+        self.steps = steps
+        self.context = context
+
+    def __repr__(self) -> str:
+        return f"<RunResult {self.id} {self.state}>"
+
+    @property
+    def ok(self) -> bool:
+        """True when the run succeeded."""
+        return self.state == "succeeded"
+
+    def raise_for_state(self) -> RunResult:
+        """Return self, or raise :class:`~framework0.errors.RunFailed` naming what failed."""
+        if self.ok:
+            return self
+        failed = [step for step in self.steps.values() if step.failure is not None]
+        told = "; ".join(f"{step.name}: {step.failure.message}" for step in failed if step.failure)
+        raise RunFailed(f"run {self.id} {self.state}: {told or 'see its journal'}", result=self)

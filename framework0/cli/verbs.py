@@ -1,0 +1,31 @@
+"""The verbs in the order in which a person meets them, each with its one line of help.
+
+The home of verb ``x`` is the module ``framework0.cli.x``, which has ``configure(parser)`` and
+``execute(arguments) -> int`` and a docstring whose first line is that same help.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+VERBS: Final[Mapping[str, str]] = {
+    "init": "write a first recipe into this folder",
+    "validate": "check recipes and show every mistake at its place",
+    "plan": "show what a run would do, without doing it",
+    "graph": "draw the steps and what they wait for",
+    "run": "run a recipe",
+    "runs": "list the runs of this workspace, or prune old ones",
+    "show": "show one run: its steps, their states and times",
+    "logs": "show what the steps of a run printed",
+    "why": "explain why a step ran, was skipped or failed",
+    "resume": "go on with a run that did not finish",
+    "rerun": "run the recipe of an earlier run again",
+    "cancel": "stop a run that is running",
+    "schema": "write the JSON Schema of recipes, for editors",
+    "doctor": "check this machine and workspace for known troubles",
+    "completion": "write the completion script for a shell",
+    "version": "show the version and where it runs",
+}

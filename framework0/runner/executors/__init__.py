@@ -1,0 +1,36 @@
+"""The executors, independent of each other; each is loaded when a run first needs it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from framework0.runner.executors.loop import LoopExecutor as LoopExecutor
+    from framework0.runner.executors.process import ProcessExecutor as ProcessExecutor
+    from framework0.runner.executors.serial import SerialExecutor as SerialExecutor
+    from framework0.runner.executors.thread import ThreadExecutor as ThreadExecutor
+
+_HOMES = {
+    "LoopExecutor": "loop",
+    "ProcessExecutor": "process",
+    "SerialExecutor": "serial",
+    "ThreadExecutor": "thread",
+}
+
+__all__ = [
+    "LoopExecutor",
+    "ProcessExecutor",
+    "SerialExecutor",
+    "ThreadExecutor",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value

@@ -1,0 +1,207 @@
+"""One attempt of a Python step, here and now: call the user's code and say how it ended.
+
+The thread, serial and loop executors call this in the runner's process, the child of the process
+executor in its own. It is the boundary to user code: whatever is raised becomes a :class:`Failure`.
+"""
+
+from __future__ import annotations
+
+from time import perf_counter, thread_time
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from framework0.errors import StepCancelled, UsageError
+from framework0.runner.seams import CANCELLED, FAILED, SUCCEEDED, Failure, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping
+
+    from framework0.runner.seams import Job
+    from framework0.scriptlets import BaseScriptlet
+
+# The flags of a code object that say "calling this gives something to await" (inspect.CO_COROUTINE
+# and CO_ITERABLE_COROUTINE); importing inspect for two numbers costs 12 ms.
+_COROUTINE_FLAGS: Final = 0x80 | 0x100
+_MISSING: Final = object()
+_FAILED_WORDS: Final = frozenset({"error", "failed"})
+
+
+class Target:
+    """What a step names, and how it wants to be called."""
+
+    __slots__ = ("call", "is_async", "is_scriptlet", "wants_context")
+
+    def __init__(self, call: Callable[..., Any]) -> None:
+        self.call = call
+        run = getattr(call, "run", None) if isinstance(call, type) else None
+        self.is_scriptlet = run is not None and parameter_names(run)[:1] == ("self",)
+        body = run if self.is_scriptlet else call
+        code = getattr(innermost(body), "__code__", None)
+        self.is_async = code is not None and bool(code.co_flags & _COROUTINE_FLAGS)
+        self.wants_context = not self.is_scriptlet and "context" in parameter_names(call)
+
+
+def innermost(call: object) -> object:
+    """Return the function below ``functools.wraps`` decorations."""
+    for _ in range(100):
+        inner = getattr(call, "__wrapped__", None)
+        if inner is None:
+            break
+        call = inner
+    return call
+
+
+def parameter_names(call: object) -> tuple[str, ...]:
+    """Return the names of the parameters of a Python function, () for anything else."""
+    code = getattr(innermost(call), "__code__", None)
+    if code is None:
+        return ()
+    count = code.co_argcount + code.co_kwonlyargcount
+    return tuple(code.co_varnames[:count])
+
+
+def perform(job: Job, target: Target) -> Outcome:
+    """Run the attempt to its end in this thread; an async target gets an event loop of its own."""
+    started, cpu = perf_counter(), thread_time()
+    try:
+        if target.is_async:
+            import asyncio
+
+            result: Any = asyncio.run(_in_coroutine(job, target))
+        else:
+            result = _called(job, target)
+        failure = judge(job, target, result)
+    # The boundary to user code: SystemExit and KeyboardInterrupt raised by a step end that step only.
+    except BaseException as error:  # noqa: BLE001
+        return ended_by(error, perf_counter() - started, thread_time() - cpu)
+    state = SUCCEEDED if failure is None else FAILED
+    return Outcome(state, result, failure, perf_counter() - started, thread_time() - cpu)
+
+
+async def aperform(job: Job, target: Target) -> Outcome:
+    """Run the attempt of an async target on the current event loop.
+
+    Processor time is not measured: the loop's thread is shared with other steps.
+    """
+    import asyncio
+
+    started = perf_counter()
+    try:
+        result = await _awaited(job, target)
+        failure = judge(job, target, result)
+    except asyncio.CancelledError:
+        failure = Failure("cancelled", "the step was told to stop")
+        return Outcome(CANCELLED, None, failure, perf_counter() - started)
+    # The boundary to user code, as above.
+    except BaseException as error:  # noqa: BLE001
+        return ended_by(error, perf_counter() - started, 0.0)
+    state = SUCCEEDED if failure is None else FAILED
+    return Outcome(state, result, failure, perf_counter() - started)
+
+
+def ended_by(error: BaseException, seconds: float, cpu_seconds: float) -> Outcome:
+    """Return the outcome of an attempt that raised ``error``."""
+    if isinstance(error, StepCancelled):
+        failure = Failure("cancelled", str(error) or "the step was told to stop")
+        return Outcome(CANCELLED, None, failure, seconds, cpu_seconds)
+    from framework0.runner.blame import failure_of
+
+    return Outcome(FAILED, None, failure_of(error), seconds, cpu_seconds)
+
+
+def _called(job: Job, target: Target) -> Any:
+    if target.is_scriptlet:
+        from framework0.scriptlets import perform as perform_scriptlet
+
+        return perform_scriptlet(
+            cast("type[BaseScriptlet]", target.call), job.context, params_of(job), control_of(job)
+        )
+    args, kwargs = _arguments(job, target)
+    return target.call(*args, **kwargs)
+
+
+async def _in_coroutine(job: Job, target: Target) -> Any:
+    return await _awaited(job, target)
+
+
+def _awaited(job: Job, target: Target) -> Awaitable[Any]:
+    if target.is_scriptlet:
+        from framework0.scriptlets import aperform as aperform_scriptlet
+
+        return aperform_scriptlet(
+            cast("type[BaseScriptlet]", target.call), job.context, params_of(job), control_of(job)
+        )
+    args, kwargs = _arguments(job, target)
+    result: Awaitable[Any] = target.call(*args, **kwargs)
+    return result
+
+
+def _arguments(job: Job, target: Target) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    args = job.args
+    positional: tuple[Any, ...] = ()
+    keywords: dict[str, Any] = {}
+    if isinstance(args, (tuple, list)):
+        positional = tuple(args)
+    elif args:
+        keywords = dict(cast("Mapping[str, Any]", args))
+    if target.wants_context and "context" not in keywords:
+        keywords["context"] = job.context
+    return positional, keywords
+
+
+def params_of(job: Job) -> dict[str, Any]:
+    """Return the params of a scriptlet step; positional arguments have no names to go by."""
+    args: Any = job.args
+    if args is None:
+        return {}
+    if isinstance(args, (tuple, list)):
+        raise UsageError(
+            f"step {job.name!r} gives a list of args to a scriptlet, which takes params by name: "
+            "write them as a mapping"
+        )
+    return dict(args)
+
+
+def control_of(job: Job) -> Any:
+    """Return what lets a scriptlet hear of cancellation and tell its progress."""
+    from framework0.scriptlets import Control
+
+    return Control(
+        cancelled=job.cancelled,
+        progress=job.progress,
+        attempt=job.attempt,
+        run_id=job.run_id,
+        step=job.name,
+    )
+
+
+def judge(job: Job, target: Target, result: Any) -> Failure | None:
+    """Say whether a result that was returned, not raised, still means failure."""
+    if target.is_scriptlet:
+        failure = _scriptlet_failure(result)
+        if failure is not None:
+            return failure
+    keys = job.step.policy.success_keys
+    if keys and job.context is not None:
+        missing = [key for key in keys if job.context.get(key, _MISSING) is _MISSING]
+        if missing:
+            names = ", ".join(repr(key) for key in missing)
+            return Failure("success_keys", f"ended without setting {names} in the context")
+    return None
+
+
+def _scriptlet_failure(result: Any) -> Failure | None:
+    if isinstance(result, int) and not isinstance(result, bool) and result != 0:
+        return Failure(
+            "status", f"returned {result}, and a scriptlet's return code other than 0 is a failure"
+        )
+    status = result.get("status") if isinstance(result, dict) else None
+    if isinstance(status, str) and status.lower() in _FAILED_WORDS:
+        return Failure("status", _reason(result) or f"returned status {status!r}")
+    return None
+
+
+def _reason(result: Mapping[str, Any]) -> str:
+    for key in ("message", "error", "reason"):
+        if result.get(key):
+            return str(result[key])
+    return ""
