@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from framework0.source.facts import Signature as Signature
     from framework0.source.facts import Unknown as Unknown
     from framework0.source.near import near_names as near_names
+    from framework0.source.sources import Sources as Sources
 
 __all__ = [
     "Answer",
@@ -21,6 +22,7 @@ __all__ = [
     "Missing",
     "Parameter",
     "Signature",
+    "Sources",
     "Unknown",
     "near_names",
 ]
@@ -29,9 +31,9 @@ __all__ = [
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415
+    from importlib import import_module
 
-    home = {"near_names": "near"}.get(name, "facts")
+    home = {"Sources": "sources", "near_names": "near"}.get(name, "facts")
     value = getattr(import_module(f"framework0.source.{home}"), name)
     globals()[name] = value
     return value

@@ -28,7 +28,7 @@ def near_names(name: str, known: Iterable[str], count: int = 3) -> tuple[str, ..
             break
         if isinstance(candidate, str) and len(candidate) <= MAX_NAME and candidate != name:
             folded.setdefault(_fold(candidate), candidate)
-    from difflib import get_close_matches  # noqa: PLC0415
+    from difflib import get_close_matches
 
     return tuple(folded[match] for match in get_close_matches(_fold(name), folded, count, 0.6))
 

@@ -1,0 +1,116 @@
+"""Answers about the code behind steps, from reading alone, each worked out once."""
+
+from __future__ import annotations
+
+import ast
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from framework0.source.classes import Family
+from framework0.source.digesting import Digester
+from framework0.source.facts import NO_CONTEXT, NOT_KNOWN, Answer, Facts, Unknown
+from framework0.source.native import NativeName, native_signature
+from framework0.source.plugins import plugin_kinds
+from framework0.source.resolving import Code, Library, OurName, Resolved
+from framework0.source.signing import signature_of
+from framework0.source.touching import facts_of_function, facts_of_scriptlet
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Mapping, Sequence
+
+_TOO_DEEP = "its code is nested too deeply to be followed"
+
+
+class Sources:
+    """What can be known about modules found from ``roots`` (the workspace, the recipe's folder).
+
+    Files are read when first asked about and not looked at again: an object of this class is one
+    picture of the code, as a check or the start of a run needs it. Nothing of the user's is ever
+    imported.
+    """
+
+    def __init__(self, roots: Sequence[str | os.PathLike[str]]) -> None:
+        self._library = Library([str(root) for root in roots])
+        self._digester = Digester(self._library)
+        self._resolved: dict[tuple[str, str], Resolved] = {}
+        self._signatures: dict[tuple[str, str], Answer] = {}
+        self._facts: dict[tuple[str, str], Facts] = {}
+        self._digests: dict[tuple[str, str], str] = {}
+        self._kinds: Mapping[str, tuple[str, str]] | None = None
+
+    def __repr__(self) -> str:
+        return f"Sources({list(self._library.finder.roots)!r})"
+
+    def signature(self, module: str, function: str) -> Answer:
+        """Return what ``function`` (which may be ``Class.method``) of ``module`` takes.
+
+        Missing is certain, with near names; Broken carries the syntax error of the module's file.
+        """
+        key = (module, function)
+        known = self._signatures.get(key)
+        if known is None:
+            try:
+                known = self._signature(module, function)
+            except RecursionError:
+                known = Unknown(_TOO_DEEP)
+            self._signatures[key] = known
+        return known
+
+    def _signature(self, module: str, function: str) -> Answer:
+        resolved = self._resolve(module, function)
+        if isinstance(resolved, Code):
+            return signature_of(self._library, resolved, owner="." in function)
+        if isinstance(resolved, NativeName):
+            return native_signature(resolved)
+        if isinstance(resolved, OurName):
+            return Unknown(f"{resolved.module} belongs to the product")
+        return resolved
+
+    def _resolve(self, module: str, function: str) -> Resolved:
+        key = (module, function)
+        if key not in self._resolved:
+            self._resolved[key] = self._library.resolve(module, function)
+        return self._resolved[key]
+
+    def facts(self, module: str, function: str) -> Facts:
+        """Return which context keys ``function`` of ``module`` reads and writes."""
+        key = (module, function)
+        known = self._facts.get(key)
+        if known is None:
+            try:
+                known = self._facts_of(self._resolve(module, function))
+            except RecursionError:
+                known = NOT_KNOWN
+            self._facts[key] = known
+        return known
+
+    def _facts_of(self, resolved: Resolved) -> Facts:
+        if isinstance(resolved, NativeName) and resolved.trusted:
+            return NO_CONTEXT
+        if not isinstance(resolved, Code):
+            return NOT_KNOWN
+        if not isinstance(resolved.node, ast.ClassDef):
+            return facts_of_function(self._library, resolved)
+        family = Family(self._library, resolved)
+        if family.is_scriptlet:
+            return facts_of_scriptlet(family)
+        return NOT_KNOWN if family.unknown else NO_CONTEXT
+
+    def digest(self, module: str, function: str) -> str:
+        """Return a SHA-256, in hexadecimal, that changes when the code behind a step does.
+
+        It covers the module's file and the modules of the roots that this imports, directly or
+        through others; modules from elsewhere count by name.
+        """
+        key = (module, function)
+        known = self._digests.get(key)
+        if known is None:
+            known = self._digests[key] = self._digester.digest(module, function)
+        return known
+
+    def step_kinds(self) -> Mapping[str, tuple[str, str]]:
+        """Return the scriptlets registered in ``scriptlets/plugins``: name to (module, class)."""
+        if self._kinds is None:
+            self._kinds = MappingProxyType(plugin_kinds(self._library))
+        return self._kinds
