@@ -1,0 +1,88 @@
+"""Run a recipe.
+
+examples:
+  framework0 run recipe.yaml
+  framework0 run recipe.yaml --input source=data.csv --input limit=10
+  framework0 run recipe.yaml --only clean_data --only analyze_data
+  framework0 run recipe.yaml --json | jq .
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from framework0.cli.running import add_run_options, see_through
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+
+    from framework0.assembly import Options, RunResult
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of ``run``."""
+    parser.add_argument("recipe", metavar="RECIPE", help="the recipe's YAML file")
+    _add_choices(parser)
+    add_run_options(parser)
+
+
+def _add_choices(parser: ArgumentParser) -> None:
+    what = parser.add_argument_group("what to run")
+    what.add_argument(
+        "-i", "--input", action="append", default=[], metavar="NAME=VALUE", help="give an input"
+    )
+    what.add_argument("--only", action="append", metavar="STEP", help="run this step (repeatable)")
+    what.add_argument("--skip", action="append", metavar="STEP", help="leave this step out")
+    what.add_argument("--name", default="", help="a name for this run")
+
+
+def execute(arguments: Namespace) -> int:
+    """Run the recipe and return the exit code."""
+    inputs = assignments(arguments.input)
+
+    def start(options: Options) -> RunResult:
+        from framework0.assembly import as_workspace, load_recipe, start_run
+
+        workspace = as_workspace(arguments.workspace)
+        recipe = load_recipe(arguments.recipe, workspace=workspace)
+        if len(recipe.steps) == 1 and not arguments.json:
+            options.echo = True
+        return start_run(
+            recipe, inputs=inputs, workspace=workspace, name=arguments.name, options=options
+        )
+
+    return see_through(arguments, start)
+
+
+def assignments(texts: Sequence[str]) -> dict[str, str]:
+    """Return ``NAME=VALUE`` texts as a mapping; raise UsageError for one without ``=``."""
+    from framework0.errors import UsageError
+
+    given: dict[str, str] = {}
+    for text in texts:
+        name, sign, value = text.partition("=")
+        if not sign or not name:
+            raise UsageError(f"--input takes NAME=VALUE, not {text!r}: as in --input limit=10")
+        if name in given:
+            raise UsageError(f"--input {name} is given twice: give one value")
+        given[name] = value
+    return given
+
+
+def documented_main(argv: Sequence[str] | None = None) -> int:
+    """Be ``python orchestrator/runner.py --recipe FILE``: the documented way to run a recipe."""
+    from argparse import ArgumentParser, RawDescriptionHelpFormatter
+
+    from framework0.cli.troubles import reported
+
+    parser = ArgumentParser(
+        prog="runner.py",
+        description="Run a recipe.\n\nexample:\n  python orchestrator/runner.py --recipe recipe.yaml --debug",
+        formatter_class=RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument("--recipe", required=True, metavar="FILE", help="the recipe's YAML file")
+    _add_choices(parser)
+    add_run_options(parser)
+    return reported(lambda: execute(parser.parse_args(argv)))
