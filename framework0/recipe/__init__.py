@@ -9,9 +9,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from framework0.recipe.cache import Cached as Cached
     from framework0.recipe.cache import RecipeCache as RecipeCache
     from framework0.recipe.check import Checked as Checked
     from framework0.recipe.check import check_document as check_document
+    from framework0.recipe.durations import parse_duration as parse_duration
     from framework0.recipe.expressions import Expression as Expression
     from framework0.recipe.expressions import Reference as Reference
     from framework0.recipe.expressions import Scope as Scope
@@ -21,23 +23,26 @@ if TYPE_CHECKING:
     from framework0.recipe.load import read_document as read_document
     from framework0.recipe.model import DEFAULT_POLICY as DEFAULT_POLICY
     from framework0.recipe.model import FINALLY as FINALLY
-    from framework0.recipe.model import Foreach as Foreach
-    from framework0.recipe.model import Input as Input
     from framework0.recipe.model import MAIN as MAIN
     from framework0.recipe.model import NOTHING as NOTHING
     from framework0.recipe.model import ON_FAILURE as ON_FAILURE
     from framework0.recipe.model import ORDER_GRAPH as ORDER_GRAPH
     from framework0.recipe.model import ORDER_SEQUENCE as ORDER_SEQUENCE
     from framework0.recipe.model import PHASES as PHASES
+    from framework0.recipe.model import Foreach as Foreach
+    from framework0.recipe.model import Input as Input
     from framework0.recipe.model import Policy as Policy
     from framework0.recipe.model import Recipe as Recipe
     from framework0.recipe.model import Retry as Retry
     from framework0.recipe.model import Step as Step
-    from framework0.recipe.report import render_problems as render_problems
+    from framework0.recipe.near import near_name as near_name
+    from framework0.recipe.report import page as page
+    from framework0.recipe.report import render_problems as render_report
     from framework0.recipe.report import summarize as summarize
     from framework0.recipe.report_formats import as_github as as_github
     from framework0.recipe.report_formats import as_json as as_json
     from framework0.recipe.report_formats import as_sarif as as_sarif
+    from framework0.recipe.schema import json_schema as json_schema
     from framework0.recipe.signatures import SignatureSource as SignatureSource
     from framework0.recipe.templates import Template as Template
     from framework0.recipe.templates import find_templates as find_templates
@@ -45,6 +50,7 @@ if TYPE_CHECKING:
     from framework0.recipe.templates import render as render
 
 _HOMES: Final = {
+    "Cached": "cache",
     "Checked": "check",
     "DEFAULT_POLICY": "model",
     "Document": "load",
@@ -74,12 +80,19 @@ _HOMES: Final = {
     "compile_expression": "expressions",
     "find_templates": "templates",
     "has_template": "templates",
+    "json_schema": "schema",
+    "near_name": "near",
+    "page": "report",
+    "parse_duration": "durations",
     "parse_text": "load",
     "read_document": "load",
     "render": "templates",
-    "render_problems": "report",
+    "render_report": "report",
     "summarize": "report",
 }
+
+# `render` at this door fills templates in, so the report's goes by a fuller name.
+_NAMES_THERE: Final = {"render_report": "render_problems"}
 
 __all__ = [
     "DEFAULT_POLICY",
@@ -90,6 +103,7 @@ __all__ = [
     "ORDER_GRAPH",
     "ORDER_SEQUENCE",
     "PHASES",
+    "Cached",
     "Checked",
     "Document",
     "Expression",
@@ -111,10 +125,14 @@ __all__ = [
     "compile_expression",
     "find_templates",
     "has_template",
+    "json_schema",
+    "near_name",
+    "page",
+    "parse_duration",
     "parse_text",
     "read_document",
     "render",
-    "render_problems",
+    "render_report",
     "summarize",
 ]
 
@@ -123,9 +141,9 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module  # noqa: PLC0415
+    from importlib import import_module
 
-    value = getattr(import_module(f"framework0.recipe.{home}"), name)
+    value = getattr(import_module(f"framework0.recipe.{home}"), _NAMES_THERE.get(name, name))
     globals()[name] = value
     return value
 

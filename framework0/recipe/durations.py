@@ -11,6 +11,12 @@ LONGEST: Final = 10 * 366 * 86_400.0
 
 FORMS: Final = "a number of seconds, or like 90s, 5m, 1h30m, 250ms"
 
+PATTERN: Final = (
+    r"^(?=.*[0-9]) *([0-9]+(\.[0-9]+)?|([0-9]+(\.[0-9]+)? ?d *)?([0-9]+(\.[0-9]+)? ?h *)?"
+    r"([0-9]+(\.[0-9]+)? ?m(?!s) *)?([0-9]+(\.[0-9]+)? ?s *)?([0-9]+(\.[0-9]+)? ?ms)?) *$"
+)
+"""The texts among them, as a regular expression for the JSON Schema."""
+
 _UNITS: Final = {"d": 86_400.0, "h": 3_600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 _PART: Final = re.compile(r"([0-9]+(?:\.[0-9]+)?) ?(ms|[dhms])")
 _NUMBER: Final = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?")
