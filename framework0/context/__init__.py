@@ -12,42 +12,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from framework0.context.change import (
-        Author as Author,
-    )
-    from framework0.context.change import (
-        Change as Change,
-    )
-    from framework0.context.change import (
-        Entry as Entry,
-    )
-    from framework0.context.change import (
-        Store as Store,
-    )
-    from framework0.context.change import (
-        Write as Write,
-    )
-    from framework0.context.changelog import ChangeLog as ChangeLog
-    from framework0.context.context import Context as Context
-    from framework0.context.history import Diff as Diff
-    from framework0.context.history import replay as replay
-    from framework0.context.limits import ValueLimits as ValueLimits
-    from framework0.context.memory import MemoryStore as MemoryStore
-    from framework0.context.patterns import check_key as check_key
-    from framework0.context.patterns import matcher as matcher
-    from framework0.context.snapshot import Snapshot as Snapshot
-    from framework0.context.subscriptions import Subscription as Subscription
-    from framework0.context.transaction import Transaction as Transaction
-    from framework0.context.values import (
-        check_json as check_json,
-    )
-    from framework0.context.values import (
-        freeze as freeze,
-    )
-    from framework0.context.values import (
-        thaw as thaw,
-    )
-    from framework0.context.view import ContextView as ContextView
+    from framework0.context.change import Author, Change, Entry, Store, Write
+    from framework0.context.changelog import ChangeLog
+    from framework0.context.context import Context
+    from framework0.context.history import Diff, replay
+    from framework0.context.limits import ValueLimits
+    from framework0.context.memory import MemoryStore
+    from framework0.context.patterns import check_key, matcher
+    from framework0.context.snapshot import Snapshot
+    from framework0.context.subscriptions import Subscription
+    from framework0.context.transaction import Transaction
+    from framework0.context.values import check_json
+    from framework0.context.view import ContextView
 
 _HOME = {
     "Author": "change",
@@ -69,7 +45,6 @@ _HOME = {
     "freeze": "values",
     "matcher": "patterns",
     "replay": "history",
-    "thaw": "values",
 }
 
 __all__ = [
@@ -92,7 +67,6 @@ __all__ = [
     "freeze",
     "matcher",
     "replay",
-    "thaw",
 ]
 
 

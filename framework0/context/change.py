@@ -125,7 +125,7 @@ class Store(Protocol):
     def load(self, changes: Iterable[Change]) -> None:
         """Take over changes that already happened elsewhere (a journal), oldest first.
 
-        ``old``, ``existed`` and ``previous`` are set to what this store held before each change.
+        ``old``, ``existed`` and ``previous`` are set to what this store held before each change. Watchers are told.
         """
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ from framework0.context.view import ContextView
 from framework0.context.writing import Writing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType
     from typing import Self
 
@@ -108,6 +108,14 @@ class Context(Writing):
                 if self._dispatcher is None:
                     self._dispatcher = Dispatcher(self._store)
         return self._dispatcher.subscribe(pattern, callback, overflow, limit, since)
+
+    def load(self, changes: Iterable[Change]) -> None:
+        """Take over changes that happened elsewhere (a run's journal), oldest first.
+
+        Their versions must follow this context's. ``old`` and ``previous`` become what is true
+        here: a change that was never acknowledged is missing from a journal.
+        """
+        self._store.load(changes)
 
     def flush(self, timeout: float | None = None) -> bool:
         """Wait until subscribers were told everything written before this call.

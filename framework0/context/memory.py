@@ -61,11 +61,14 @@ class MemoryStore:
 
     def version(self) -> int:
         """Return the version of the latest change, 0 when there is none."""
-        return self._version
+        # Locked: within a transaction the number is already moving.
+        with self._lock:
+            return self._version
 
     def kept_since(self) -> int:
         """Return the version from which on every change is kept."""
-        return self._kept_since
+        with self._lock:
+            return self._kept_since
 
     def keys(self) -> list[str]:
         """Return the present keys."""
@@ -148,8 +151,11 @@ class MemoryStore:
                         f"{self._version}: load changes in their order, each once"
                     )
                 self._version = change.version
-                self._remember(rebase(change, self._entries.get(change.key)))
+                loaded = rebase(change, self._entries.get(change.key))
+                self._remember(loaded)
                 self._trim()
+                for listener in self._watchers:
+                    listener((loaded,))
 
     def close(self) -> None:
         """Refuse later writes, tell the watchers and forget them; reading goes on."""

@@ -46,6 +46,11 @@ class Reading:
     def __contains__(self, key: object) -> bool:
         return isinstance(key, str) and self._entry(key) is not None
 
+    def __bool__(self) -> bool:
+        # A context is a place, not a heap: an empty one is as good as a full one, and code such as
+        # `context or Context()` must not lose it.
+        return True
+
     def __len__(self) -> int:
         return len(self._store.keys())
 

@@ -113,6 +113,6 @@ class Subscription:
 
 def _log() -> logging.Logger:
     # Imported only when something went wrong: it costs more than the rest of this room.
-    import logging  # noqa: PLC0415
+    import logging
 
     return logging.getLogger("framework0.context")

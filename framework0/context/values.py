@@ -88,9 +88,12 @@ def freeze(value: Any, limits: ValueLimits = VALUE_LIMITS, key: str | None = Non
         raise _explain(value, refusal, key) from None
 
 
-def check_json(value: Any, limits: ValueLimits = VALUE_LIMITS, key: str | None = None) -> None:
-    """Raise :class:`~framework0.errors.ValueRefused` unless ``value`` is JSON."""
-    freeze(value, limits, key)
+def check_json(value: Any) -> Any:
+    """Return a private copy of ``value`` as JSON (tuples are lists then, subclasses plain).
+
+    Raises :class:`~framework0.errors.ValueRefused`, whose ``path`` leads to what is not JSON.
+    """
+    return freeze(value)
 
 
 def thaw(value: Any) -> Any:
@@ -134,7 +137,7 @@ def weigh(value: Any) -> int:
 
 
 # A private signal on its way up the walk, never an error anybody sees.
-class _Refusal(Exception):  # noqa: N818
+class _Refusal(Exception):
     """Something is not JSON; the levels it passes on the way out add their segment of the path."""
 
     def __init__(self, reason: str, *, too_deep: bool = False) -> None:
