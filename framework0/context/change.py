@@ -37,8 +37,8 @@ class Change(NamedTuple):
 
     Versions are integers that grow by the order in which changes happened; a gap between two
     versions is possible (the changes of an attempt that was never acknowledged). ``at`` is epoch
-    seconds, for people only: order is the version's. ``previous`` is the version of the entry that
-    this change replaced, 0 when there was none.
+    seconds, for people only: order is the version's. ``previous`` is the version of the change of
+    the same key before this one, a removal too; 0 when there was none or it is long forgotten.
     """
 
     version: int

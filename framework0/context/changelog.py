@@ -147,14 +147,16 @@ def _replay(
     connection: sqlite3.Connection, context_id: str, since: int, last: int
 ) -> Iterator[Change]:
     entries: dict[str, Entry] = {}
+    removed_at: dict[str, int] = {}
     for row in connection.execute(_IN_ORDER_OF_VERSIONS, (context_id, last)):
         version, key, text, who, run, step, attempt, at = row
         removed = text is None
         value = None if removed else _decode(text, context_id, version)
         blank = Change(version, key, value, removed, None, False, who, run, step, attempt, at)
-        change = rebase(blank, entries.get(key))
+        change = rebase(blank, entries.get(key), removed_at.get(key, 0))
         if removed:
             entries.pop(key, None)
+            removed_at[key] = version
         else:
             entries[key] = Entry(value, version)
         if version > since:

@@ -60,10 +60,13 @@ def rewind(entries: Mapping[str, Entry], later: Iterable[Change]) -> dict[str, A
     return values
 
 
-def rebase(change: Change, before: Entry | None) -> Change:
-    """Return ``change`` with what preceded it replaced by ``before``."""
+def rebase(change: Change, before: Entry | None, removed_at: int = 0) -> Change:
+    """Return ``change`` with what preceded it replaced.
+
+    That is the entry ``before``, or nothing since the removal at version ``removed_at``.
+    """
     if before is None:
-        return change._replace(old=None, existed=False, previous=0)
+        return change._replace(old=None, existed=False, previous=removed_at)
     return change._replace(old=before.value, existed=True, previous=before.version)
 
 
@@ -101,7 +104,7 @@ def undoings(own: Sequence[Change]) -> dict[str, Undoing]:
     for change in own:
         key = change.key
         latest = last.get(key)
-        if latest is None or not _follows(change, latest):
+        if latest is None or change.previous != latest.version:
             first[key] = change
         last[key] = change
     return {
@@ -109,11 +112,6 @@ def undoings(own: Sequence[Change]) -> dict[str, Undoing]:
         for key, start in first.items()
         for end in (last[key],)
     }
-
-
-def _follows(change: Change, latest: Change) -> bool:
-    """Whether ``change`` replaced exactly what ``latest`` left."""
-    return not change.existed if latest.removed else change.previous == latest.version
 
 
 def thawed(change: Change) -> Change:

@@ -50,6 +50,8 @@ class MemoryStore:
         self._keep_bytes = keep_bytes
         self._lock = Lock()
         self._entries: dict[str, Entry] = {}
+        # The latest removal of each key, as long as that change is kept.
+        self._removed_at: dict[str, int] = {}
         self._log: deque[Change] = deque()
         self._bytes = 0
         self._version = 0
@@ -151,7 +153,9 @@ class MemoryStore:
                         f"{self._version}: load changes in their order, each once"
                     )
                 self._version = change.version
-                loaded = rebase(change, self._entries.get(change.key))
+                loaded = rebase(
+                    change, self._entries.get(change.key), self._removed_at.get(change.key, 0)
+                )
                 self._remember(loaded)
                 self._trim()
                 for listener in self._watchers:
@@ -194,7 +198,7 @@ class MemoryStore:
         if before is None:
             if removed:
                 return None
-            old, existed, previous = None, False, 0
+            old, existed, previous = None, False, self._removed_at.get(key, 0)
         else:
             existed = True
             old, previous = before
@@ -209,6 +213,7 @@ class MemoryStore:
     def _remember(self, change: Change) -> None:
         if change.removed:
             self._entries.pop(change.key, None)
+            self._removed_at[change.key] = change.version
         else:
             self._entries[change.key] = Entry(change.value, change.version)
         self._log.append(change)
@@ -221,6 +226,8 @@ class MemoryStore:
             dropped = log.popleft()
             self._bytes -= _bytes_of(dropped)
             self._kept_since = dropped.version
+            if dropped.removed and self._removed_at[dropped.key] == dropped.version:
+                del self._removed_at[dropped.key]
 
     def _after(self, since: int) -> list[Change]:
         """Return the changes after ``since``, oldest first; walks only as far back as needed."""

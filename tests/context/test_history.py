@@ -12,13 +12,14 @@ pictures = st.dictionaries(st.sampled_from("abcd"), values)
 
 def made_by(steps):
     """Turn (key, value or None for removal) into the changes that a store would make of them."""
-    entries, changes = {}, []
+    entries, removed_at, changes = {}, {}, []
     for version, (key, value) in enumerate(steps, 1):
         removed = value is None
         blank = Change(version, key, value, removed, None, False, "u", None, None, None, 0.0)
-        changes.append(rebase(blank, entries.get(key)))
+        changes.append(rebase(blank, entries.get(key), removed_at.get(key, 0)))
         if removed:
             entries.pop(key, None)
+            removed_at[key] = version
         else:
             entries[key] = Entry(value, version)
     return changes

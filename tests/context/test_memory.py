@@ -63,3 +63,16 @@ def test_the_number_of_keys_is_bounded(monkeypatch):
     with pytest.raises(ContextError, match="more than 3 keys"):
         store.apply((Write("b", 5), Write("e", 1)), BY, 0.0)
     assert store.get("b").value == 1
+
+
+def test_removed_keys_are_forgotten_with_their_history():
+    store = MemoryStore(keep_changes=4)
+    context = Context(store)
+    for number in range(50):
+        context.set(f"temporary.{number}", number)
+        context.delete(f"temporary.{number}")
+    assert len(store._removed_at) <= 4
+    context.set("temporary.49", 1)
+    assert context.history("temporary.49")[-1].previous == 100
+    context.set("temporary.0", 1)
+    assert context.history("temporary.0")[-1].previous == 0

@@ -124,6 +124,16 @@ def test_what_another_wrote_between_two_own_writes_comes_back(context, view):
     assert view.left == ()
 
 
+def test_a_removal_by_another_between_two_own_writes_stays(context, view):
+    view.delete("a")
+    context.set("a", 7)
+    context.delete("a")
+    view.set("a", 6)
+    view.compensate()
+    assert "a" not in context
+    assert view.left == ()
+
+
 def test_a_removal_whose_later_history_is_forgotten_is_left(author):
     from framework0.context import MemoryStore
 
