@@ -1,8 +1,5 @@
 """The logs' door: loggers that know their step, and the capture of what steps print."""
 
-# What is imported inside a function is only paid for when it is used: start-up time is a promise.
-# ruff: noqa: PLC0415
-
 from __future__ import annotations
 
 from typing import TYPE_CHECKING

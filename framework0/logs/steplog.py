@@ -5,11 +5,6 @@ stdout and stderr never run into each other. With a masker the unfinished line i
 flushed, because a secret may arrive in two pieces; without one, ``flush`` writes it at once.
 """
 
-# os.path throughout: pathlib takes 5 ms to import, in every command.
-# ruff: noqa: PTH103, PTH120
-# What is imported inside a function is only paid for when it is used: start-up time is a promise.
-# ruff: noqa: PLC0415
-
 from __future__ import annotations
 
 import os

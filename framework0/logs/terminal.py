@@ -5,9 +5,6 @@ window's title, reverse the reading direction or forge a line of a log. They are
 ``\x1b``, ``\u202e``; a byte that was not UTF-8 as ``\xNN``.
 """
 
-# What is imported inside a function is only paid for when it is used: start-up time is a promise.
-# ruff: noqa: PLC0415
-
 from __future__ import annotations
 
 from typing import Final

@@ -15,9 +15,6 @@ An attempt calls ``setup``, ``validate``, ``run`` and ``teardown`` in this order
 (:mod:`framework0.scriptlets.lifecycle`). ``run`` may be ``async def``; the hooks then may be, too.
 """
 
-# What is imported inside a function is only paid for when it is used: start-up time is a promise.
-# ruff: noqa: PLC0415
-
 from __future__ import annotations
 
 import time

@@ -9,11 +9,6 @@ names a class, or a module whose classes register themselves::
 Finding them this way imports them. Checks and drawings of recipes never do: they read files.
 """
 
-# os.path throughout: pathlib takes 5 ms to import, in every command.
-# ruff: noqa: PTH112, PTH118, PTH122, PTH208
-# What is imported inside a function is only paid for when it is used: start-up time is a promise.
-# ruff: noqa: PLC0415
-
 from __future__ import annotations
 
 import os

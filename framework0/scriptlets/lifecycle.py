@@ -7,9 +7,6 @@ happens: an error, a cancel, an interrupt. The first error is the one that count
 ``teardown`` after it is added to it as a note. An attempt told to stop begins no further hook.
 """
 
-# What is imported inside a function is only paid for when it is used: start-up time is a promise.
-# ruff: noqa: PLC0415
-
 from __future__ import annotations
 
 import time

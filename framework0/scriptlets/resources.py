@@ -1,8 +1,5 @@
 """What an attempt uses: time, CPU and memory."""
 
-# What is imported inside a function is only paid for when it is used: start-up time is a promise.
-# ruff: noqa: PLC0415
-
 from __future__ import annotations
 
 import time

@@ -1,8 +1,5 @@
 """From the module and function a recipe names to the object, or to a message that helps."""
 
-# os.path throughout: pathlib takes 5 ms to import, in every command.
-# ruff: noqa: PTH122
-
 from __future__ import annotations
 
 import os

@@ -16,11 +16,6 @@ puts everything back on exit:
   resolve to ours wherever the user's tree has none (:mod:`framework0.scriptlets.documented`).
 """
 
-# os.path throughout: pathlib takes 5 ms to import, in every command.
-# ruff: noqa: PTH100
-# What is imported inside a function is only paid for when it is used: start-up time is a promise.
-# ruff: noqa: PLC0415
-
 from __future__ import annotations
 
 import os

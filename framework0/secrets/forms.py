@@ -15,6 +15,10 @@ MINIMUM_LENGTH: Final = 6
 """Characters below which nothing is masked: shorter texts occur everywhere by chance."""
 
 
+NESTED_LEVELS: Final = 4
+"""How often a text is escaped over: JSON in a field of JSON in a field of JSON, logged as JSON."""
+
+
 def forms_of(secret: str) -> frozenset[str]:
     """Return every form of ``secret`` worth looking for.
 
@@ -24,8 +28,9 @@ def forms_of(secret: str) -> frozenset[str]:
     """
     forms = set(_texts(secret))
     for text in tuple(forms):
-        forms.update(_escaped(text))
-        forms.update(_encoded(text.encode("utf-8", "surrogatepass")))
+        raw = text.encode("utf-8", "surrogatepass")
+        forms.update(_encoded(raw))
+        forms.update(_escaped({text, repr(raw)[2:-1], *_quoted(text)}, NESTED_LEVELS))
     return frozenset(form for form in forms if len(form) >= MINIMUM_LENGTH)
 
 
@@ -38,13 +43,23 @@ def _texts(secret: str) -> Iterator[str]:
         yield from (line.strip() for line in lines)
 
 
-def _escaped(text: str) -> Iterator[str]:
+def _escaped(texts: set[str], levels: int) -> set[str]:
+    """Return ``texts`` escaped for JSON and for Python, up to ``levels`` times over."""
+    found = set(texts)
+    for _ in range(levels):
+        texts = {form for text in texts for form in _escaped_once(text)} - found
+        found |= texts
+    return found
+
+
+def _escaped_once(text: str) -> Iterator[str]:
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]
-    # JSON inside JSON, as logs of requests have it.
-    yield json.dumps(json.dumps(text)[1:-1])[1:-1]
     yield repr(text)[1:-1]
     yield ascii(text)[1:-1]
+
+
+def _quoted(text: str) -> Iterator[str]:
     yield text.replace("'", "\\'")
     yield text.replace("'", "'\"'\"'")
     yield html.escape(text)
@@ -57,7 +72,6 @@ def _encoded(raw: bytes) -> Iterator[str]:
         yield _lower_percent(quoted)
     yield raw.hex()
     yield raw.hex().upper()
-    yield repr(raw)[2:-1]
     for offset in range(3):
         standard = _base64_at(raw, offset)
         yield standard

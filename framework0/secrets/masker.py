@@ -23,7 +23,11 @@ if TYPE_CHECKING:
 
 MASK: Final = "***"
 
-_LINE_ENDS: Final = "\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029"
+_ENDS: Final = r"(?:(?:\\+r)?\\+n|[\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029]+)"
+"""An end of a line, real or as an escape inside a text that was put on one line."""
+
+_LINE_END: Final = re.compile(_ENDS + r"\Z")
+_BROKEN: Final = re.compile(rf"(?s:.*?){_ENDS}|(?s:.+)\Z")
 
 _AROUND: Final = " \t\"'`\\,;:()[]{}<>|+&"
 """Characters a printer puts around the pieces of a text that it breaks over lines."""
@@ -37,7 +41,7 @@ class Masker:
     values hide nothing and are skipped. The same object may be used from any thread.
     """
 
-    __slots__ = ("_ends", "_everywhere", "_longest", "_starts")
+    __slots__ = ("_ends", "_forms", "_grams", "_longest", "_starts")
 
     def __init__(self, values: Mapping[str, str] | Iterable[str]) -> None:
         forms: set[str] = set()
@@ -50,10 +54,15 @@ class Masker:
                     "characters; give a longer one, or do not declare it secret"
                 )
             forms |= forms_of(value)
-        # Longest first: an alternation takes the first branch that fits.
+        # Longest first, so that a form inside another leaves nothing of the other.
         ordered = sorted(forms, key=lambda form: (-len(form), form))
-        self._everywhere = re.compile("|".join(map(re.escape, ordered))) if ordered else None
+        self._forms = ordered
         self._longest = len(ordered[0]) if ordered else 0
+        self._grams = frozenset(
+            form[at : at + MINIMUM_LENGTH]
+            for form in ordered
+            for at in range(len(form) - MINIMUM_LENGTH + 1)
+        )
         self._starts = _by_piece(ordered, slice(0, MINIMUM_LENGTH))
         self._ends = _by_piece(ordered, slice(-MINIMUM_LENGTH, None))
 
@@ -61,20 +70,23 @@ class Masker:
         return "<Masker>"
 
     def __bool__(self) -> bool:
-        return self._everywhere is not None
+        return bool(self._forms)
 
     def mask(self, text: str) -> str:
         """Return ``text`` with every secret in it replaced by ``***``."""
-        if self._everywhere is None:
+        # Nearly every line ends here: it shares no six characters in a row with any form.
+        places = range(len(text) - MINIMUM_LENGTH + 1)
+        if self._grams.isdisjoint([text[at : at + MINIMUM_LENGTH] for at in places]):
             return text
-        text = self._everywhere.sub(MASK, text)
-        if len(text) < MINIMUM_LENGTH:
-            return text
-        return "".join(map(self._without_pieces, text.splitlines(keepends=True)))
+        for form in self._forms:
+            if form in text:
+                text = text.replace(form, MASK)
+        lines = _BROKEN.findall(text) if "\\n" in text else text.splitlines(keepends=True)
+        return "".join(map(self._without_pieces, lines))
 
     def mask_value(self, value: Any) -> Any:
         """Return a copy of a JSON value with the secrets in its strings and keys replaced."""
-        if self._everywhere is None:
+        if not self._forms:
             return value
         if isinstance(value, str):
             return self.mask(value)
@@ -89,33 +101,37 @@ class Masker:
 
     def safe_cut(self, text: str) -> int:
         """Return how many leading characters of ``text`` no later text can make part of a secret."""
-        if self._everywhere is None:
+        if not self._forms:
             return len(text)
         cut = max(0, len(text) - self._longest + 1)
-        for match in self._everywhere.finditer(text):
-            if match.start() < cut < match.end():
-                return match.end()
+        while (behind := self._behind(text, cut)) > cut:
+            cut = behind
+        return cut
+
+    def _behind(self, text: str, cut: int) -> int:
+        """Return the end of a form that a cut would go through, else the cut."""
+        for form in self._forms:
+            place = text.find(form, max(0, cut - len(form) + 1), cut + len(form) - 1)
+            if place >= 0:
+                return place + len(form)
         return cut
 
     def _without_pieces(self, line: str) -> str:
-        body = line.rstrip(_LINE_ENDS)
+        body = line[: -len(end[0])] if (end := _LINE_END.search(line)) else line
         bare = body.strip(_AROUND)
         if len(bare) < MINIMUM_LENGTH:
             return line
         if self._is_piece(bare):
             return line.replace(bare, MASK)
-        cut, end = self._tail(body), len(body)
-        if cut == end:
-            end = len(body.rstrip(_AROUND))
-            cut = self._tail(body[:end])
-        rest = (MASK if cut < end else "") + line[end:]
+        cut, last = self._tail(body), len(body)
+        if cut == last:
+            last = len(body.rstrip(_AROUND))
+            cut = self._tail(body[:last])
         begin = len(body) - len(body.lstrip(_AROUND))
-        head = self._head(body[begin:cut])
-        return (
-            (body[:begin] + MASK if head else body[: begin + head])
-            + body[begin + head : cut]
-            + rest
-        )
+        head = begin + self._head(body[begin:cut])
+        first = MASK if head > begin else ""
+        second = MASK if cut < last else ""
+        return body[:begin] + first + body[head:cut] + second + line[last:]
 
     def _is_piece(self, bare: str) -> bool:
         """Tell whether a whole line is a piece of a longer secret."""
