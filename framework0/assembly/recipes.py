@@ -52,7 +52,7 @@ def checked(document: Document, workspace: Workspace) -> Checked:
 def approved(result: Checked) -> Recipe:
     """Return the recipe of a check, or raise its mistakes."""
     if result.recipe is None:
-        raise RecipeError(tuple(result.problems))
+        raise RecipeError(tuple(found for found in result.problems if found.severity == "error"))
     return result.recipe
 
 

@@ -32,12 +32,17 @@ class Target:
 
     def __init__(self, call: Callable[..., Any]) -> None:
         self.call = call
-        run = getattr(call, "run", None) if isinstance(call, type) else None
-        self.is_scriptlet = run is not None and parameter_names(run)[:1] == ("self",)
-        body = run if self.is_scriptlet else call
+        self.is_scriptlet = isinstance(call, type) and _is_scriptlet(call)
+        body = getattr(call, "run", None) if self.is_scriptlet else call
         code = getattr(innermost(body), "__code__", None)
         self.is_async = code is not None and bool(code.co_flags & _COROUTINE_FLAGS)
         self.wants_context = not self.is_scriptlet and "context" in parameter_names(call)
+
+
+def _is_scriptlet(cls: type) -> bool:
+    from framework0.scriptlets import BaseScriptlet
+
+    return issubclass(cls, BaseScriptlet)
 
 
 def innermost(call: object) -> object:

@@ -157,20 +157,25 @@ class Run:
     def report(self, job: Job, outcome: Outcome) -> Job | None:
         """Take the end of an attempt; return the job that may follow it in the same worker."""
         try:
-            follow_up = self._conclude(job, outcome)
-            return None if follow_up is None else self._obey(follow_up, job.executor)
+            if not self._claim(job):
+                return None
+            return self._obey(self._conclude(job, outcome), job.executor)
         # As in _guarded: a worker thread has nobody above it who could handle this.
         except BaseException as error:  # noqa: BLE001
             self.fail(error)
             return None
 
-    def _conclude(self, job: Job, outcome: Outcome) -> list[moves.Instruction] | None:
-        """Write the attempt down and move the state; None when the job was already given up."""
-        node = job.node
+    def _claim(self, job: Job) -> bool:
+        """Take the right to conclude ``job``; False when somebody else has concluded it."""
         with self._lock:
-            if self._jobs.get(node) is not job:
-                return None
-            del self._jobs[node]
+            if self._jobs.get(job.node) is not job:
+                return False
+            del self._jobs[job.node]
+        return True
+
+    def _conclude(self, job: Job, outcome: Outcome) -> list[moves.Instruction]:
+        """Write the attempt of a claimed job down and move the state."""
+        node = job.node
         changes, reason = self._context_effects(job, outcome)
         delay = None
         if outcome.state != SUCCEEDED:
@@ -257,7 +262,8 @@ class Run:
             self.workshop.fit(job)
         # The boundary to user code: importing a step's module runs it.
         except BaseException as error:  # noqa: BLE001
-            instructions.extend(self._conclude(job, ended_by(error, 0.0, 0.0)) or ())
+            if self._claim(job):
+                instructions.extend(self._conclude(job, ended_by(error, 0.0, 0.0)))
             return None
         if job.timeout is not None and job.target is not None:
             self._after(job.timeout, lambda: self._overdue(job))
@@ -359,7 +365,8 @@ class Run:
 
     def _overdue(self, job: Job) -> None:
         """A timeout of an attempt in this process has passed."""
-        if self._jobs.get(job.node) is not job or job.executor is None:
+        # Claimed before it is stopped: its own report, of a cancellation, may come at once.
+        if job.executor is None or not self._claim(job):
             return
         seconds = job.timeout or 0.0
         stopped = job.executor.stop(job, TIMED_OUT)
@@ -367,13 +374,7 @@ class Run:
         if not stopped:
             text += "; a thread cannot be stopped from outside, so its work may still be going on"
         failure = Failure("timeout", text)
-        self._settle_for(job, Outcome(TIMED_OUT, None, failure, seconds))
-
-    def _settle_for(self, job: Job, outcome: Outcome) -> None:
-        """Report an attempt whose own report is not waited for."""
-        follow_up = self._conclude(job, outcome)
-        if follow_up is not None:
-            self._obey(follow_up, None)
+        self._obey(self._conclude(job, Outcome(TIMED_OUT, None, failure, seconds)), None)
 
     def _cancel(self, reason: str) -> None:
         self._advance(moves.CancelAsked())
@@ -386,17 +387,19 @@ class Run:
 
     def _give_up_on(self, jobs: list[Job], reason: str) -> None:
         for job in jobs:
-            if self._jobs.get(job.node) is job:
-                text = f"{reason}; it did not stop within {self.grace:g} s and was left behind"
-                self._settle_for(job, Outcome(CANCELLED, None, Failure("cancelled", text)))
+            text = f"{reason}; it did not stop within {self.grace:g} s and was left behind"
+            self._leave_behind(job, text)
 
     def _abandon_all(self) -> None:
         self._advance(moves.CancelAsked())
         for job in list(self._jobs.values()):
             if job.executor is not None:
                 job.executor.stop(job, CANCELLED)
-        while self._jobs:
-            job = next(iter(self._jobs.values()))
-            text = "ended at once by a second signal"
-            self._settle_for(job, Outcome(CANCELLED, None, Failure("cancelled", text)))
+        for job in list(self._jobs.values()):
+            self._leave_behind(job, "ended at once by a second signal")
         self._over = True
+
+    def _leave_behind(self, job: Job, text: str) -> None:
+        if self._claim(job):
+            outcome = Outcome(CANCELLED, None, Failure("cancelled", text))
+            self._obey(self._conclude(job, outcome), None)
