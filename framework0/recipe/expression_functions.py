@@ -84,11 +84,16 @@ def _comparable(name: str, work: Evaluation, values: Any) -> list[Any]:
     """Return the items, all numbers or all texts, paid for sorting."""
     items = _items(name, values)
     work.charge(1 + len(items))
-    if not all(is_number(item) for item in items):
-        for item in items:
-            if not isinstance(item, str):
-                raise Wrong(f"{name}() compares numbers or texts, not {describe(item)}")
+    numbers = 0
+    for item in items:
+        if isinstance(item, str):
             work.charge_text(item)
+        elif is_number(item):
+            numbers += 1
+        else:
+            raise Wrong(f"{name}() compares numbers or texts, not {describe(item)}")
+    if 0 < numbers < len(items):
+        raise Wrong(f"{name}() compares numbers or texts, not both")
     return items
 
 

@@ -36,7 +36,7 @@ MISSING: Final = object()
 """Stands for "nothing there", since null is a value."""
 
 
-class Wrong(Exception):  # noqa: N818
+class Wrong(Exception):
     """An evaluation stopped; the place where it happens adds the offset."""
 
     def __init__(self, message: str, hint: str | None = None) -> None:
@@ -156,7 +156,7 @@ def text_of(value: Any, work: Evaluation) -> str:
     if isinstance(value, str):
         return value
     weigh(value, work)
-    import json  # noqa: PLC0415
+    import json
 
     try:
         return bounded(

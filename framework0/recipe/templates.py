@@ -57,7 +57,7 @@ class _Hole(NamedTuple):
     offset: int
 
 
-class _Uncut(Exception):  # noqa: N818
+class _Uncut(Exception):
     """The text opens an expression at ``start`` that is none, for the reason in ``error``."""
 
     def __init__(self, start: int, error: ExpressionError) -> None:
