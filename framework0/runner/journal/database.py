@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from framework0.errors import JournalCorrupt, JournalError
 from framework0.runner.journal.schema import prepare, version_of
-from framework0.runner.journal.trouble import explain, primary_code
+from framework0.runner.journal.trouble import explain, explained, primary_code
 from framework0.workspace import Gate, filesystem_of, make_private_folder, open_private
 
 if TYPE_CHECKING:
@@ -40,22 +40,20 @@ def open_for_writing(path: Path, durability: str) -> tuple[sqlite3.Connection, G
     gate = Gate(gate_of(path))
     connection: sqlite3.Connection | None = None
     try:
-        with gate:
-            _check_file(path)
-            if not path.exists():
-                # Closing a second opening of an existing database would drop SQLite's own locks
-                # (POSIX), so only a file that nobody has open yet is opened by hand.
-                os.close(open_private(path))
-                _sync_folder(path.parent.parent)
-            else:
-                _refuse_future(path)
-                _make_private(path)
-            connection = _connect(path, "rw")
-            prepare(connection, path)
-        connection.execute(f"PRAGMA synchronous = {DURABILITIES[durability]}")
-    except sqlite3.Error as error:
-        _close(connection, gate)
-        raise explain(error, path, "open") from error
+        with explained(path, "open"):
+            with gate:
+                _check_file(path)
+                if not path.exists():
+                    # Closing a second opening of an existing database would drop SQLite's own locks
+                    # (POSIX), so only a file that nobody has open yet is opened by hand.
+                    os.close(open_private(path))
+                    _sync_folder(path.parent.parent)
+                else:
+                    _refuse_future(path)
+                    _make_private(path)
+                connection = _connect(path, "rw")
+                prepare(connection, path)
+            connection.execute(f"PRAGMA synchronous = {DURABILITIES[durability]}")
     except BaseException:
         _close(connection, gate)
         raise
@@ -66,10 +64,8 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
     """Open the journal for looking only; None when there is none yet. Writes nothing into it."""
     if not _check_file(path):
         return None
-    try:
+    with explained(path, "open"):
         connection = _connect(path, "ro")
-    except sqlite3.Error as error:
-        raise explain(error, path, "open") from error
     try:
         version = version_of(connection, path)
     except sqlite3.OperationalError as error:
@@ -77,9 +73,10 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
         if primary_code(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             return _open_frozen(path)
         raise explain(error, path, "read") from error
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError):
         connection.close()
-        raise explain(error, path, "read") from error
+        with explained(path, "read"):
+            raise
     except BaseException:
         connection.close()
         raise
@@ -97,18 +94,16 @@ def _open_frozen(path: Path) -> sqlite3.Connection | None:
             f"cannot read {path}: it was not closed and its folder cannot be written; copy "
             f"{path.name} and {log.name} to a folder that can, and point FRAMEWORK0_HOME there"
         )
-    try:
+    with explained(path, "read"):
         connection = _connect(path, "ro&immutable=1")
-        if version_of(connection, path) == 0:
-            connection.close()
-            return None
-    except sqlite3.Error as error:
-        raise explain(error, path, "read") from error
-    return connection
+        if version_of(connection, path):
+            return connection
+        connection.close()
+        return None
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    from urllib.parse import quote  # noqa: PLC0415  pathlib has loaded it on some versions only
+    from urllib.parse import quote
 
     connection = sqlite3.connect(
         f"file:{quote(str(path.absolute()))}?mode={mode}",

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-import sqlite3
 import threading
 import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from framework0.errors import JournalError, RunNotFound
+from framework0.errors import RunNotFound
 from framework0.runner.journal import prune, runs
-from framework0.runner.journal.chain import encode, link
+from framework0.runner.journal.beginning import begin_run, let_go, process_text, session
 from framework0.runner.journal.database import open_for_reading, open_for_writing
-from framework0.runner.journal.entries import write_batches
 from framework0.runner.journal.marks import StartMarks
 from framework0.runner.journal.reader import Stored, history_of, read_stored
 from framework0.runner.journal.recorder import RunRecorder
-from framework0.runner.journal.runrow import RunRow, header_text
-from framework0.runner.journal.schema import BATCH_BITS
-from framework0.runner.journal.trouble import explain
-from framework0.runner.journal.values import (
-    INTERRUPTED,
-    RUNNING,
-    RunHeader,
-    RunHistory,
-    RunSummary,
-    Session,
-)
+from framework0.runner.journal.trouble import explained
+from framework0.runner.journal.values import INTERRUPTED, RUNNING, RunHeader, RunHistory, RunSummary
 from framework0.runner.journal.writer import HistoryWriter
-from framework0.workspace import hold, is_id, make_private_folder, this_process
+from framework0.workspace import hold, is_id, make_private_folder
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Callable
     from pathlib import Path
 
-    from framework0.workspace import Lock
+    from framework0.runner.journal.runrow import RunRow
+    from framework0.workspace import Gate
 
 T = TypeVar("T")
 
@@ -62,31 +53,16 @@ class Journal:
     def begin(self, header: RunHeader, nodes: int) -> RunRecorder:
         """Start a run of ``nodes`` nodes; its header is durable when this returns."""
         folder = self._folder(header.run_id)
-        make_private_folder(folder)
-        lock = hold(folder / runs.LOCK, f"run {header.run_id}")
-        marks = None
+        connection, gate = open_for_writing(self.path, self.durability)
         try:
-            marks = StartMarks(folder / runs.STARTED, nodes)
-            connection, gate = open_for_writing(self.path, self.durability)
-            try:
-                with gate:
-                    row, position = _insert_run(connection, self.path, header, nodes)
-                writer = HistoryWriter(
-                    self.path,
-                    connection,
-                    gate,
-                    row,
-                    position=position,
-                    result_bytes=self._result_bytes,
-                )
-                return RunRecorder(header.run_id, writer, marks, lock, row)
-            except BaseException:
-                connection.close()
-                gate.close()
-                raise
+            with gate:
+                run = begin_run(connection, self.path, folder, header, nodes)
         except BaseException:
-            _let_go(marks, lock)
+            connection.close()
+            gate.close()
             raise
+        writer = self._writer(run.row, run.position, connection, gate)
+        return RunRecorder(header.run_id, writer, run.marks, run.lock, run.row)
 
     def resume(self, run_id: str, nodes: int) -> RunRecorder:
         """Go on with a run; the recorder's ``history`` is what it did before, verified.
@@ -107,10 +83,26 @@ class Journal:
             history = history_of(stored, folder / runs.STARTED, RUNNING)
             marks = StartMarks(folder / runs.STARTED, max(nodes, stored.row.nodes))
             marks.raise_to((record.node, record.attempt) for record in history.attempts)
-            return self._resume(stored, history, nodes, marks, lock)
+            connection, gate = open_for_writing(self.path, self.durability)
         except BaseException:
-            _let_go(marks, lock)
+            let_go(marks, lock)
             raise
+        row = stored.row._replace(
+            nodes=max(nodes, stored.row.nodes),
+            state=RUNNING,
+            finished=None,
+            records=None,
+            head=None,
+            process=process_text(),
+        )
+        writer = self._writer(row, stored.position, connection, gate)
+        try:
+            writer.commit([session()], (), row)
+        except BaseException:
+            writer.close()
+            let_go(marks, lock)
+            raise
+        return RunRecorder(run_id, writer, marks, lock, row, history)
 
     def read(self, run_id: str) -> RunHistory:
         """Return all of one run, verified; raises :class:`~framework0.errors.JournalCorrupt`."""
@@ -169,33 +161,21 @@ class Journal:
                 self._reader.close()
                 self._reader = None
 
-    def _resume(
-        self, stored: Stored, history: RunHistory, nodes: int, marks: StartMarks, lock: Lock
-    ) -> RunRecorder:
-        connection, gate = open_for_writing(self.path, self.durability)
-        try:
-            writer = HistoryWriter(
-                self.path,
-                connection,
-                gate,
-                stored.row,
-                position=stored.position,
-                result_bytes=self._result_bytes,
-            )
-            row = stored.row._replace(
-                nodes=max(nodes, stored.row.nodes),
-                state=RUNNING,
-                finished=None,
-                records=None,
-                head=None,
-                process=_process_text(),
-            )
-            writer.commit([_session()], (), row)
-            return RunRecorder(stored.row.id, writer, marks, lock, row, history)
-        except BaseException:
-            connection.close()
-            gate.close()
-            raise
+    def _writer(
+        self,
+        row: RunRow,
+        position: tuple[int, int, int],
+        connection: sqlite3.Connection,
+        gate: Gate,
+    ) -> HistoryWriter:
+        return HistoryWriter(
+            self.path,
+            connection,
+            gate,
+            row,
+            position=position,
+            result_bytes=self._result_bytes,
+        )
 
     def _folder(self, run_id: str) -> Path:
         if not is_id(run_id):
@@ -227,66 +207,5 @@ class Journal:
             self._open_reader()
             if self._reader is None:
                 return nothing
-            try:
+            with explained(self.path, "read"):
                 return look(self._reader)
-            except sqlite3.Error as error:
-                raise explain(error, self.path, "read") from error
-
-
-def _insert_run(
-    connection: sqlite3.Connection, path: Path, header: RunHeader, nodes: int
-) -> tuple[RunRow, tuple[int, int, int]]:
-    recipe = header.recipe_text.encode("utf-8")
-    try:
-        connection.execute("BEGIN IMMEDIATE")
-        connection.execute(
-            "INSERT OR IGNORE INTO recipes VALUES (?, ?, ?)",
-            (header.recipe_digest, header.recipe_text, link(recipe, 0)),
-        )
-        run = connection.execute("SELECT coalesce(max(run), 0) + 1 FROM runs").fetchone()[0]
-        row = RunRow(
-            run,
-            header.run_id,
-            header.recipe_name,
-            header.created_at,
-            nodes,
-            RUNNING,
-            None,
-            None,
-            None,
-            header_text(header),
-            _process_text(),
-            0,
-        ).sealed()
-        row.insert(connection)
-        connection.execute("INSERT INTO heads VALUES (?, 0, 0, ?)", (run, row.seed))
-        first = next(write_batches([_session()], 0))
-        head = link(first.text.encode("ascii"), row.seed)
-        connection.execute(
-            "INSERT INTO batches VALUES (?, ?, ?, ?)",
-            ((run << BATCH_BITS) + 1, 1, first.text, head),
-        )
-        connection.execute("COMMIT")
-    except sqlite3.IntegrityError as error:
-        connection.execute("ROLLBACK")
-        raise JournalError(
-            f"{path} already has a run {header.run_id}: give it another id"
-        ) from error
-    except sqlite3.Error as error:
-        raise explain(error, path, "write") from error
-    return row, (1, 1, head)
-
-
-def _session() -> Session:
-    who = this_process()
-    return Session(time.time(), who.pid, who.host)
-
-
-def _process_text() -> str:
-    return encode(this_process()._asdict())
-
-
-def _let_go(marks: StartMarks | None, lock: Lock) -> None:
-    if marks is not None:
-        marks.close()
-    lock.release()

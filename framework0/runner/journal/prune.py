@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import sqlite3
 from typing import TYPE_CHECKING
 
 from framework0.context import ChangeLog
@@ -11,10 +10,11 @@ from framework0.errors import LockHeld
 from framework0.runner.journal.database import open_for_writing
 from framework0.runner.journal.runs import LOCK
 from framework0.runner.journal.schema import BATCH_BITS
-from framework0.runner.journal.trouble import explain
+from framework0.runner.journal.trouble import explained
 from framework0.workspace import hold
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Sequence
     from pathlib import Path
 
@@ -28,24 +28,23 @@ def remove(path: Path, durability: str, run_ids: Sequence[str]) -> list[str]:
     connection, gate = open_for_writing(path, durability)
     removed = []
     try:
-        for run_id in run_ids:
-            folder = path.parent / "runs" / run_id
-            lock = _hold(folder)
-            if isinstance(lock, LockHeld):
-                continue
-            try:
-                with gate:
-                    _delete(connection, run_id)
-                shutil.rmtree(folder, ignore_errors=True)
-                removed.append(run_id)
-            finally:
-                if lock is not None:
-                    lock.release()
-        with gate:
-            _delete_unused_recipes(connection)
-        _sweep(connection, path.parent / "runs")
-    except sqlite3.Error as error:
-        raise explain(error, path, "write") from error
+        with explained(path, "write"):
+            for run_id in run_ids:
+                folder = path.parent / "runs" / run_id
+                lock = _hold(folder)
+                if isinstance(lock, LockHeld):
+                    continue
+                try:
+                    with gate:
+                        _delete(connection, run_id)
+                    shutil.rmtree(folder, ignore_errors=True)
+                    removed.append(run_id)
+                finally:
+                    if lock is not None:
+                        lock.release()
+            with gate:
+                _delete_unused_recipes(connection)
+                _sweep(connection, path.parent / "runs")
     finally:
         connection.close()
         gate.close()
@@ -83,12 +82,14 @@ def _delete_unused_recipes(connection: sqlite3.Connection) -> None:
 
 
 def _sweep(connection: sqlite3.Connection, folder: Path) -> None:
-    """Remove folders of runs that the database does not know and no living process holds."""
+    """Remove folders of runs that the database does not know and no living process holds.
+
+    The caller holds the gate: behind it a run that begins gets its folder and its row at once.
+    """
     for child in folder.iterdir() if folder.is_dir() else ():
         lock = _hold(child)
         if lock is None or isinstance(lock, LockHeld):
             continue
-        # Asked under the lock: a run that is just beginning holds it before it has a row.
         known = connection.execute("SELECT 1 FROM runs WHERE id = ?", (child.name,)).fetchone()
         if known is None:
             shutil.rmtree(child, ignore_errors=True)

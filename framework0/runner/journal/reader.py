@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from framework0.context import ChangeLog
@@ -13,11 +12,12 @@ from framework0.runner.journal.entries import read_entry
 from framework0.runner.journal.marks import read_marks
 from framework0.runner.journal.runrow import COLUMNS, RunRow
 from framework0.runner.journal.schema import BATCH_BITS
-from framework0.runner.journal.trouble import explain
+from framework0.runner.journal.trouble import explained
 from framework0.runner.journal.values import Decision, RunHistory, Session
 from framework0.runner.seams import AttemptRecord
 
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
 
     from framework0.context import Change
@@ -47,14 +47,12 @@ def read_stored(connection: sqlite3.Connection, path: Path, run_id: str) -> Stor
     Raises :class:`~framework0.errors.JournalCorrupt` naming the run and the first entry that
     cannot be trusted.
     """
-    try:
+    with explained(path, "read"):
         connection.execute("BEGIN")
         try:
             return _read(connection, path, run_id)
         finally:
             connection.execute("ROLLBACK")
-    except sqlite3.Error as error:
-        raise explain(error, path, "read") from error
 
 
 def history_of(stored: Stored, marks_path: Path, state: str) -> RunHistory:
@@ -115,7 +113,7 @@ def _read_batches(
     last = first + (1 << BATCH_BITS) - 1
     for identity, count, text, stored_crc in connection.execute(_BATCHES, (first, last)):
         number += 1
-        crc = link(text, crc)
+        crc = -1 if text is None else link(text, crc)
         if identity != first + number or crc != stored_crc:
             raise _damaged(path, row.id, len(items) + 1)
         batch = json.loads(text)
@@ -143,12 +141,14 @@ def _read_recipe(connection: sqlite3.Connection, path: Path, row: RunRow) -> str
     found = connection.execute(
         "SELECT CAST(text AS BLOB), crc FROM recipes WHERE digest = ?", (digest,)
     ).fetchone()
-    if found is None or link(found[0], 0) != found[1]:
+    # A damaged column can also have become NULL.
+    text = None if found is None else found[0]
+    if text is None or link(text, 0) != found[1]:
         raise JournalCorrupt(
             f"{path}: the recipe of run {row.id} is damaged or missing: "
             "restore a copy of the journal, or prune the run"
         )
-    return str(found[0], "utf-8")
+    return str(text, "utf-8")
 
 
 def _damaged(path: Path, run_id: str, entry: int) -> JournalCorrupt:

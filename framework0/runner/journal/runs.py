@@ -148,7 +148,7 @@ def _damaged(row: RunRow, records: int) -> RunSummary:
 
 
 def _near(runs: Sequence[RunSummary], prefix: str) -> str:
-    import difflib  # noqa: PLC0415  only a mistake needs it
+    import difflib
 
     ids = [run.run_id for run in runs]
     names = [run.name for run in runs if run.name]

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sqlite3
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
 from framework0.errors import JournalCorrupt, JournalError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 _CORRUPT: Final = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_FORMAT})
@@ -50,3 +52,18 @@ def explain(error: sqlite3.Error, path: Path, doing: str) -> JournalError:
     cause, hint = _CAUSES.get(code, (str(error), "nothing was overwritten"))
     detail = f" [{name}]" if name else ""
     return JournalError(f"cannot {doing} the journal {path}: {cause}{detail}; {hint}")
+
+
+@contextmanager
+def explained(path: Path, doing: str) -> Iterator[None]:
+    """Turn what SQLite raises inside the block into the journal's own errors."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise explain(error, path, doing) from error
+    except UnicodeDecodeError as error:
+        # SQLite quotes from a damaged schema in its message, which then is no text either.
+        raise JournalCorrupt(
+            f"{path} is damaged ({error}): nothing was changed; move it and its -wal file away to "
+            "begin a new one, or restore a copy"
+        ) from error

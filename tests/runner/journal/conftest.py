@@ -47,8 +47,12 @@ def record():
         name = parts.pop("name", f"step-{node}")
         final = parts.pop("final", True)
         reason = parts.pop("reason", "")
-        outcome = Outcome(state, **({"seconds": 0.5, "cpu_seconds": 0.25, "peak_memory": 7} | parts))
-        return AttemptRecord(node, name, attempt, state, final, 1_795_500_001.5 + node, outcome, reason)
+        outcome = Outcome(
+            state, **({"seconds": 0.5, "cpu_seconds": 0.25, "peak_memory": 7} | parts)
+        )
+        return AttemptRecord(
+            node, name, attempt, state, final, 1_795_500_001.5 + node, outcome, reason
+        )
 
     return make
 
