@@ -264,7 +264,7 @@ def _rerun_failed(
         recorder = journal.begin(header, len(plan))
         for record in kept:
             own = [change for change in changes if change.step == record.name]
-            recorder.append(record._replace(reason=f"kept from run {header.parent}"), own)
+            recorder.append(record, own)
         session = Session(
             workspace=space,
             recipe=recipe,
@@ -297,7 +297,8 @@ def _still_valid(
         same = _as_defined(earlier) == _as_defined(step)
         if same and all(parent in valid for parent in plan.parents[step.position]):
             valid.add(step.position)
-            yield records[step.name]._replace(node=step.position)
+            reason = f"kept from run {history.header.run_id}"
+            yield records[step.name]._replace(node=step.position, reason=reason)
 
 
 def _as_defined(step: Any) -> Any:
