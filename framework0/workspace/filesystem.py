@@ -42,7 +42,7 @@ class FileSystem(NamedTuple):
 def filesystem_of(path: Path, mounts: str = _MOUNTS) -> FileSystem:
     """Return the file system that ``path`` (or its nearest existing parent) lies on."""
     try:
-        with open(mounts, encoding="utf-8", errors="surrogateescape") as file:  # noqa: PTH123
+        with open(mounts, encoding="utf-8", errors="surrogateescape") as file:
             lines = file.readlines()
     except OSError:
         return FileSystem("", "")

@@ -181,7 +181,7 @@ def _is_at(path: Path, descriptor: int) -> bool:
 
 
 def _describe(descriptor: int, note: str) -> None:
-    import json  # noqa: PLC0415  asking for a free lock does without
+    import json
 
     who = this_process()
     text = json.dumps({**who._asdict(), "since": time.time(), "note": note}).encode("ascii")
@@ -194,7 +194,7 @@ def _describe(descriptor: int, note: str) -> None:
 
 
 def _read(descriptor: int) -> Holder:
-    import json  # noqa: PLC0415  as above
+    import json
 
     try:
         found = json.loads(os.pread(descriptor, _CONTENT, 0))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Identity(NamedTuple):
@@ -31,7 +31,7 @@ def started_at(pid: int) -> float | None:
     if sys.platform != "linux":
         return _started_elsewhere(pid)
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+        with open(f"/proc/{pid}/stat", "rb") as file:
             content = file.read()
     except OSError:
         return None
@@ -48,7 +48,7 @@ def is_alive(identity: Identity) -> bool:
 
 
 def _started_elsewhere(pid: int) -> float | None:
-    import psutil  # noqa: PLC0415  only where there is no /proc, and it costs 20 ms
+    import psutil
 
     try:
         return float(psutil.Process(pid).create_time())
@@ -62,9 +62,12 @@ def _host() -> str:
     return os.environ.get("COMPUTERNAME", "localhost")
 
 
+_BOOT: Final = "/proc/sys/kernel/random/boot_id"
+
+
 def _boot() -> str:
     try:
-        with open("/proc/sys/kernel/random/boot_id", encoding="ascii") as file:  # noqa: PTH123
+        with open(_BOOT, encoding="ascii") as file:
             return file.read().strip()
     except OSError:
         return ""

@@ -46,7 +46,7 @@ class Settings(NamedTuple):
     result_bytes: int = DEFAULT_RESULT_BYTES
 
 
-class _Wrong(Exception):  # noqa: N818  never leaves this file
+class _Wrong(Exception):
     """A value that does not fit; its text completes "``key`` must be ..."."""
 
 
@@ -137,7 +137,7 @@ _LIMITS: Final[Mapping[str, Callable[[Any], Any]]] = {
 
 
 def _near(key: str, known: Mapping[str, object]) -> str:
-    import difflib  # noqa: PLC0415  only a mistake needs it
+    import difflib
 
     near = difflib.get_close_matches(key, known, n=1)
     return f"did you mean {near[0]!r}?" if near else "known are " + ", ".join(sorted(known))

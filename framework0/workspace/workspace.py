@@ -153,7 +153,7 @@ def _may_be_ours(content: bytes) -> bool:
 
 
 def _parse(content: bytes, path: Path, *, shared: bool) -> Settings | None:
-    import tomllib  # noqa: PLC0415  only for a workspace that has settings
+    import tomllib
 
     try:
         text = content.decode("utf-8")

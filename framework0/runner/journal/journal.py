@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 from framework0.errors import RunNotFound
 from framework0.runner.journal import prune, runs
-from framework0.runner.journal.beginning import begin_run, let_go, process_text, session
+from framework0.runner.journal.beginning import Begun, begin_run, let_go, process_text, session
 from framework0.runner.journal.database import open_for_reading, open_for_writing
 from framework0.runner.journal.marks import StartMarks
 from framework0.runner.journal.reader import Stored, history_of, read_stored
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from framework0.runner.journal.runrow import RunRow
     from framework0.workspace import Gate
 
 T = TypeVar("T")
@@ -61,8 +60,7 @@ class Journal:
             connection.close()
             gate.close()
             raise
-        writer = self._writer(run.row, run.position, connection, gate)
-        return RunRecorder(header.run_id, writer, run.marks, run.lock, run.row)
+        return self._record(run, connection, gate)
 
     def resume(self, run_id: str, nodes: int) -> RunRecorder:
         """Go on with a run; the recorder's ``history`` is what it did before, verified.
@@ -95,14 +93,8 @@ class Journal:
             head=None,
             process=process_text(),
         )
-        writer = self._writer(row, stored.position, connection, gate)
-        try:
-            writer.commit([session()], (), row)
-        except BaseException:
-            writer.close()
-            let_go(marks, lock)
-            raise
-        return RunRecorder(run_id, writer, marks, lock, row, history)
+        run = Begun(row, stored.position, marks, lock)
+        return self._record(run, connection, gate, history)
 
     def read(self, run_id: str) -> RunHistory:
         """Return all of one run, verified; raises :class:`~framework0.errors.JournalCorrupt`."""
@@ -161,21 +153,29 @@ class Journal:
                 self._reader.close()
                 self._reader = None
 
-    def _writer(
+    def _record(
         self,
-        row: RunRow,
-        position: tuple[int, int, int],
+        run: Begun,
         connection: sqlite3.Connection,
         gate: Gate,
-    ) -> HistoryWriter:
-        return HistoryWriter(
+        history: RunHistory | None = None,
+    ) -> RunRecorder:
+        writer = HistoryWriter(
             self.path,
             connection,
             gate,
-            row,
-            position=position,
+            run.row,
+            position=run.position,
             result_bytes=self._result_bytes,
         )
+        try:
+            if history is not None:
+                writer.commit([session()], (), run.row)
+            return RunRecorder(run.row.id, writer, run.marks, run.lock, run.row, history)
+        except BaseException:
+            writer.close()
+            let_go(run.marks, run.lock)
+            raise
 
     def _folder(self, run_id: str) -> Path:
         if not is_id(run_id):

@@ -79,7 +79,13 @@ class RunRecorder:
         self._thread = threading.Thread(
             target=self._write_all, name=f"journal {run_id}", daemon=True
         )
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise JournalError(
+                f"run {run_id} cannot be recorded: {error}; end other programs, or raise the limit "
+                "on processes (ulimit -u)"
+            ) from error
 
     def extend(self, nodes: int) -> None:
         """Make room for ``nodes`` nodes in all; a foreach has added some."""
