@@ -11,8 +11,8 @@ UV     := 0.13.9
 
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
-PIP    := $(PY) -m pip --disable-pip-version-check --quiet
-CODE   := framework0 orchestrator scriptlets src tests benchmarks
+PIP    := $(PY) -m pip --disable-pip-version-check -qq
+CODE   := framework0 orchestrator scriptlets src tests benchmarks docs
 
 # A failing command must fail its target also where its output is piped.
 SHELL       := /bin/bash
@@ -23,7 +23,7 @@ MAKEFLAGS   += --no-print-directory
 # Print a command as a person would type it, then run it.
 show = printf '\n$$ %s\n' "$(1)"; PATH="$(abspath $(BIN)):$$PATH" $(1)
 
-.PHONY: help demo test check lint types contracts docs site bench lock format clean
+.PHONY: help demo test check lint types contracts docs references site bench lock format clean
 
 help: ## Show this list
 	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
@@ -59,6 +59,9 @@ contracts: $(VENV)/.dev
 docs: $(VENV)/.dev ## Build the documentation site into site/
 	@NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict
 
+references: $(VENV)/.dev ## Write the reference pages that follow from the code
+	@$(PY) docs/write_references.py
+
 site: $(VENV)/.dev ## Serve the documentation on this machine, rebuilt at each change
 	@$(PY) -m mkdocs serve
 
@@ -88,7 +91,7 @@ clean: ## Remove everything that was built, the virtual environment too
 # The environment. A stamp says which lock it was made from; a newer lock makes it anew.
 
 $(PY):
-	@bash .ci/environment "$(VENV)" $(PYTHON)
+	@$(SHELL) .ci/environment "$(VENV)" $(PYTHON)
 
 $(VENV)/.core: requirements-core.txt pyproject.toml | $(PY)
 	@echo "Installing what the product needs (once) ..." >&2

@@ -14,6 +14,7 @@ The convention, which CONTRIBUTING.md explains to authors:
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import os
 import re
@@ -21,6 +22,7 @@ import shutil
 import subprocess
 import sys
 import tomllib
+from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -48,6 +50,17 @@ FENCE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 IN_REPOSITORY = "<!-- runs in the repository -->"
+
+
+@cache
+def references():
+    """Load the writer of the reference pages, which is a script beside them."""
+    spec = importlib.util.spec_from_file_location(
+        "references", REPOSITORY / "docs/write_references.py"
+    )
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 class Block(NamedTuple):
@@ -125,28 +138,31 @@ class Reader:
 def test_a_page_does_what_it_says(page, reader):
     if IN_REPOSITORY in (REPOSITORY / page).read_text(encoding="utf-8"):
         reader.bring_repository()
-    shell = Shell(reader)
-    printed = None
-    for block in blocks(page):
-        place = f"{page}:{block.line}"
-        if block.title:
-            file = reader.folder / block.title
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(block.text, encoding="utf-8")
-        elif block.language == "console":
-            for command, expected in commands(block.text):
-                shell.follow(command, expected, place)
-        elif block.language == "python":
-            ended = reader.run(sys.executable, "-", text=block.text)
-            assert ended.returncode == 0, f"{place}: {ended.stdout}"
-            printed = ended.stdout
-            continue
-        elif block.language == "text" and printed is not None:
-            assert_printed(block.text, printed, place)
-        elif block.language in READINGS:
-            READINGS[block.language](block.text)
+    with Shell(reader) as shell:
         printed = None
-    shell.end()
+        for block in blocks(page):
+            printed = follow(block, printed, reader, shell, f"{page}:{block.line}")
+        shell.end()
+
+
+def follow(block, printed, reader, shell, place):
+    """Do what one block says; return what it printed if the next block may show that."""
+    if block.title:
+        file = reader.folder / block.title
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(block.text, encoding="utf-8")
+    elif block.language == "console":
+        for command, expected in commands(block.text):
+            shell.follow(command, expected, place)
+    elif block.language == "python":
+        ended = reader.run(sys.executable, "-", text=block.text)
+        assert ended.returncode == 0, f"{place}: {ended.stdout}"
+        return ended.stdout
+    elif block.language == "text" and printed is not None:
+        assert_printed(block.text, printed, place)
+    elif block.language in READINGS:
+        READINGS[block.language](block.text)
+    return None
 
 
 READINGS = {"yaml": yaml.safe_load, "json": json.loads, "toml": tomllib.loads}
@@ -168,6 +184,7 @@ class Shell:
     END = "=== the command has ended:"
 
     def __init__(self, reader):
+        self.failed = None
         self.process = subprocess.Popen(
             ["bash", "--noprofile", "--norc"],
             cwd=reader.folder,
@@ -178,7 +195,13 @@ class Shell:
             text=True,
             encoding="utf-8",
         )
-        self.failed = None
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.communicate(timeout=30)
 
     def follow(self, command, expected, place):
         if self.failed is not None:
@@ -201,7 +224,6 @@ class Shell:
         self.failed = output if int(line.removeprefix(self.END)) else None
 
     def end(self):
-        self.process.communicate(timeout=30)
         assert self.failed is None, f"the last command of the page failed: {self.failed}"
 
 
@@ -235,6 +257,22 @@ def test_the_links_of_a_page_outside_the_site_lead_somewhere(page):
     text = (REPOSITORY / page).read_text(encoding="utf-8")
     for target in re.findall(r"\]\((?!https?:|#|mailto:)([^)#\s]+)", text):
         assert (REPOSITORY / Path(page).parent / target).exists(), f"{page} links to {target}"
+
+
+@pytest.mark.parametrize("name", sorted(references().PAGES))
+def test_the_references_are_what_the_code_says_today(name):
+    page = references().PAGES[name]()
+    written = (REPOSITORY / "docs/reference" / name).read_text(encoding="utf-8")
+    assert written == page, "run: python docs/write_references.py"
+
+
+def test_every_code_of_a_problem_has_its_meaning_written_down():
+    written = {code for part in references().meanings().values() for code in part} - {"_about"}
+    assert references().codes_in_the_code() - written == set()
+    sources = "".join(
+        path.read_text(encoding="utf-8") for path in REPOSITORY.glob("framework0/**/*.py")
+    )
+    assert [code for code in written if f'"{code}"' not in sources] == []
 
 
 def test_the_checker_of_the_pages_sees_what_is_wrong():

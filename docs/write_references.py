@@ -1,0 +1,258 @@
+"""Write the reference pages that follow from the code: ``python docs/write_references.py``.
+
+A test runs this too and compares, so the pages cannot fall behind. What needs prose of its own
+(``docs/errors.toml``) stands beside this file; the examples are the golden answers in
+``tests/mistakes``.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from pathlib import Path
+
+DOCS = Path(__file__).resolve().parent
+REPOSITORY = DOCS.parent
+MISTAKES = REPOSITORY / "tests" / "mistakes"
+NOTICE = "<!-- written by docs/write_references.py -->\n"
+CODE = re.compile(r"errors\.md#([a-z0-9-]+)")
+LONGEST_EXAMPLE = 14
+
+sys.path.insert(0, str(REPOSITORY))
+
+
+def recipe_page():
+    """Return the page of all keys of a recipe, from the tables the checker itself uses."""
+    from framework0.recipe import keys
+
+    parts = [
+        ("The recipe", "What may stand at the top of the file.", keys.RECIPE_KEYS),
+        ("`metadata`", "Any other key may stand here too and is kept.", keys.METADATA_KEYS),
+        ("`test_meta`", "The older form of `metadata`.", keys.TEST_META_KEYS),
+        ("`inputs`", "Each input is a mapping of these, or simply its default.", keys.INPUT_KEYS),
+        ("`defaults`", "Rules for every step that does not say otherwise.", keys.DEFAULTS_KEYS),
+        ("Steps", "Entries of `steps`, `on_failure` and `finally`.", keys.STEP_KEYS),
+        ("`retry`", "A number of attempts, or a mapping of these.", keys.RETRY_KEYS),
+        ("`foreach`", "A list, one expression, or a mapping of these.", keys.FOREACH_KEYS),
+        ("`success`", "What else must hold.", keys.SUCCESS_KEYS),
+    ]
+    text = [NOTICE, "# Recipe format\n", RECIPE_INTRODUCTION]
+    for heading, about, table in parts:
+        text.append(f"## {heading}\n\n{about}\n")
+        text.extend(key_section(key, keys.WORDS) for key in table.values())
+    return "\n".join(text)
+
+
+RECIPE_INTRODUCTION = """\
+A recipe is one YAML 1.2 file. `framework0 validate` checks it; `framework0 schema` writes its JSON
+Schema for editors. Texts in `args`, `command`, `env` and `foreach` may hold
+[expressions](expressions.md).
+
+Steps start when what they depend on has succeeded; of those that could start, the one with the lowest
+`idx` does, then the one that stands first. If no step has `depends_on`, the steps run one after another
+in that order, unless the recipe says `order: graph`.
+"""
+
+
+def key_section(key, words):
+    facts = [f"Takes {words.get(key.shape, key.shape)}"]
+    if key.choices:
+        facts.append("one of " + ", ".join(f"`{choice}`" for choice in key.choices))
+    if key.low is not None or key.high is not None:
+        low = "" if key.low is None else f"from {key.low:,}"
+        high = "" if key.high is None else f"to {key.high:,}"
+        facts.append(f"{low} {high}".strip())
+    text = "; ".join(facts) + "."
+    if key.default:
+        text += f" Default: {key.default}."
+    return f"### {key.name}\n\n{key.about} {text}\n\n```yaml\n{key.name}: {key.example}\n```\n"
+
+
+def expressions_page():
+    """Return the page of the expression language; its functions come from the language's table."""
+    from framework0.recipe.expression_functions import FUNCTIONS
+
+    rows = "\n".join(f"- `{function.usage}`" for _, function in sorted(FUNCTIONS.items()))
+    return f"{NOTICE}\n{EXPRESSIONS_BEFORE}\n{rows}\n\n{EXPRESSIONS_AFTER}"
+
+
+EXPRESSIONS_BEFORE = """\
+# Expressions
+
+`${{ … }}` in a text is replaced by the value of what stands inside. A text that is nothing but one
+expression becomes the value itself, with its type; otherwise the value is turned into text. `when` is an
+expression without the braces.
+
+## What can be read
+
+| Name | What it is |
+| --- | --- |
+| `inputs.NAME` | an input of the recipe |
+| `context['KEY']` | a key of the context, as it is when the step starts |
+| `steps.NAME.result` | the result of a step this one waits for |
+| `steps.NAME.state` | how it ended: `succeeded`, `failed`, `timed_out`, `cancelled`, `skipped` |
+| `env.NAME` | an environment variable that the recipe lists under `env` |
+| `run.id`, `run.name`, `run.recipe` | the run's id, the name it was given, and its recipe's name |
+| `item`, `index` | the item of a `foreach` step, and its number from 0 |
+
+Unknown names are found before the run.
+
+## Operators
+
+`+ - * / // %`, comparisons (`== != < <= > >=`), `in` and `not in`, `and or not`, `x if y else z`, lists and
+mappings written out, and `.` or `[ ]` for a key or an index. There is no assignment, no loop, and no way to
+Python's own objects: a dot is always a key.
+
+## Status
+
+In `when`: `always()`, `failed()` and `succeeded()` ask how the steps this one waits for have ended. A step whose
+`when` asks so is considered also when one of them failed.
+
+## Functions
+"""
+
+EXPRESSIONS_AFTER = """\
+## Bounds
+
+An expression has a budget of work and a bound on the size of its result, so it always ends, soon. What is
+refused is refused with its place; a value never appears in the message, since it may be secret.
+"""
+
+
+def errors_page():
+    """Return the page of all codes, each with its meaning and a real answer as its example."""
+    examples = golden_examples()
+    text = [NOTICE, "# Errors, warnings and notes\n", ERRORS_INTRODUCTION]
+    for part in meanings().values():
+        text.append(f"## {part.pop('_about').rstrip('.')}\n")
+        for code, meaning in sorted(part.items()):
+            text.append(f"### {code}\n\n{meaning}\n")
+            if code in examples:
+                text.append(f"```text\n{examples[code]}```\n")
+    return "\n".join(text)
+
+
+ERRORS_INTRODUCTION = """\
+Every problem with a recipe has a place, a sentence, often a hint, and a code. An error keeps the recipe
+from running, a warning does not, a note is a fact. All of a file are shown at once. The examples are what
+`framework0 validate` answers, word for word.
+"""
+
+
+def meanings():
+    return tomllib.loads((DOCS / "errors.toml").read_text(encoding="utf-8"))
+
+
+def golden_examples():
+    """Return for each code the shortest golden answer that is about nothing else."""
+    found = {}
+    for path in sorted(MISTAKES.glob("*/expected.txt")):
+        answer = path.read_text(encoding="utf-8")
+        lines = [line for line in answer.splitlines() if "see docs/" not in line]
+        codes = set(CODE.findall(answer))
+        if len(codes) == 1 and len(lines) <= LONGEST_EXAMPLE:
+            shown = "\n".join(lines[:-1]) + "\n"
+            [code] = codes
+            if code not in found or len(shown) < len(found[code]):
+                found[code] = shown
+    return found
+
+
+def codes_in_the_code():
+    """Return every code that the readers and checkers may give, read from their source."""
+    named = {"cycle", "empty", "encoding", "expression", "order", "setting", "tag"}
+    told = {
+        "Problem",
+        "Explained",
+        "_refusal",
+        "add",
+        "complain",
+        "error",
+        "give_up",
+        "note",
+        "warning",
+    }
+    found = set()
+    for path in [
+        *REPOSITORY.glob("framework0/recipe/*.py"),
+        *REPOSITORY.glob("framework0/workspace/*.py"),
+    ]:
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call):
+                name = (
+                    node.func.attr
+                    if isinstance(node.func, ast.Attribute)
+                    else getattr(node.func, "id", "")
+                )
+                texts = [part.value for part in node.args[:2] if isinstance(part, ast.Constant)]
+                if name in told:
+                    found.update(text for text in texts if is_code(text, named))
+    for path in MISTAKES.glob("*/expected.txt"):
+        found.update(CODE.findall(path.read_text(encoding="utf-8")))
+    return found
+
+
+def is_code(text, named):
+    return isinstance(text, str) and (
+        text in named or re.fullmatch(r"[a-z]+(-[a-z]+)+", text) is not None
+    )
+
+
+def commands_page():
+    """Return the page of all verbs, each as its own ``--help`` shows it."""
+    from framework0.cli.main import parser_of
+    from framework0.cli.verbs import VERBS
+
+    text = [NOTICE, COMMANDS_INTRODUCTION]
+    for verb, about in VERBS.items():
+        parser = parser_of(verb)
+        parser.formatter_class = fixed_width(parser.formatter_class)
+        shown = parser.format_help().rstrip()
+        text.append(f"## {verb}\n\n{about[0].upper()}{about[1:]}.\n\n```text\n{shown}\n```\n")
+    return "\n".join(text)
+
+
+def fixed_width(formatter):
+    """Return the formatter with a width of its own, so that the page depends on no terminal."""
+    return lambda prog: formatter(prog, width=96)
+
+
+COMMANDS_INTRODUCTION = """\
+# Commands
+
+`framework0 VERB --help` shows the same. Results go to standard output, everything else to standard error; with
+`--json`, standard output is JSON and nothing else.
+
+## Exit codes
+
+| Code | Meaning |
+| --- | --- |
+| 0 | well |
+| 1 | the run failed |
+| 2 | the command was used wrongly |
+| 3 | the recipe is wrong |
+| 4 | trouble with the workspace, the journal or a lock |
+| 5 | refused for safety |
+| 70 | a bug of ours; a report file is named |
+| 130, 143 | ended by a signal |
+"""
+
+PAGES = {
+    "recipe.md": recipe_page,
+    "expressions.md": expressions_page,
+    "errors.md": errors_page,
+    "cli.md": commands_page,
+}
+
+
+def main():
+    """Write every page."""
+    for name, page in PAGES.items():
+        (DOCS / "reference" / name).write_text(page(), encoding="utf-8", newline="\n")
+        print(name)
+
+
+if __name__ == "__main__":
+    main()
