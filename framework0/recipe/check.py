@@ -196,8 +196,20 @@ class _Check:
         )
         return Checked(recipe, problems)
 
+    def _still_worth_saying(self) -> Sequence[Problem]:
+        """Return what reading found, without the warnings about values that are wrong anyway."""
+        risks = {problem.place for problem in self.document.problems if problem.severity != "error"}
+        if not risks or not self.findings.failed:
+            return self.document.problems
+        wrong = {found.place for found in self.findings.problems if found.severity == "error"}
+        return [
+            problem
+            for problem in self.document.problems
+            if problem.severity == "error" or problem.place not in wrong
+        ]
+
     def _in_file_order(self) -> tuple[Problem, ...]:
-        found = [*self.document.problems, *self.findings.problems]
+        found = [*self._still_worth_saying(), *self.findings.problems]
         # Sorting asks for positions, which cost a reading of the file: not for notes alone.
         if all(problem.severity == "note" for problem in found):
             return tuple(found)

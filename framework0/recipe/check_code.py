@@ -225,8 +225,11 @@ class _Arguments:
         self._check_missing(args.keys(), by_name=True)
 
     def _report_unknown(self, name: str, known: list[str]) -> None:
-        hint = did_you_mean(self.findings.near(name, known))
-        if hint is None:
+        near = self.findings.near(name, known)
+        hint = did_you_mean(near)
+        if near is not None:
+            self.findings.meant.add((*self.path, "args", near))
+        else:
             hint = f"it takes {', '.join(known)}" if known else "it takes no arguments"
         where = (*self.path, "args", name)
         if self.signature.declared:
@@ -243,6 +246,8 @@ class _Arguments:
     def _check_missing(self, given: Collection[str], *, by_name: bool) -> None:
         for one in self.signature.parameters:
             if not one.required or one.name in given:
+                continue
+            if (*self.path, "args", one.name) in self.findings.meant:
                 continue
             if by_name and one.kind == "positional":
                 what, hint = f"{one.name!r} by position", "give args as a list"

@@ -215,8 +215,8 @@ class ContextKeys:
                 hint="let one depend on the other, or write different keys",
                 pointers=(
                     ("the other step", (*self.steps.path(first), "name")),
-                    *self._written_at(key, first),
-                    *self._written_at(key, second),
+                    # Twice the same code is one place.
+                    *dict.fromkeys((*self._written_at(key, first), *self._written_at(key, second))),
                 ),
             )
 

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from framework0.recipe.expressions import Reference
     from framework0.recipe.model import Step
 
+ABOUT_THE_RUN: Final = ("id", "name", "recipe")
+"""What an expression may ask of the run."""
+
 ABOUT_A_STEP: Final = ("result", "state")
 """What an expression may ask of another step."""
 
@@ -190,6 +193,15 @@ class Expressions:
                 hint=did_you_mean(self.findings.near(first, self.allowed))
                 or f"allow it at the top of the recipe: `env: [{clipped(first)}]`",
             )
+        elif root == "run" and first is not None and first not in ABOUT_THE_RUN:
+            self.findings.error(
+                "unknown-run-value",
+                f"a run has no {clipped(first)!r}",
+                path,
+                inside=inside,
+                hint=did_you_mean(self.findings.near(first, ABOUT_THE_RUN))
+                or f"it has {', '.join(ABOUT_THE_RUN)}",
+            )
         elif root == "steps" and first is not None:
             self._check_step_reference(step, first, reference, path, inside)
         elif root in {"item", "index"} and not each:
@@ -198,7 +210,11 @@ class Expressions:
                 f"{root} exists only in args, command and env of a step with foreach",
                 path,
                 inside=inside,
-                hint="add `foreach:` to the step, or read an input",
+                hint=(
+                    "add `foreach:` to the step, or read an input"
+                    if step is None or step.foreach is None
+                    else "this is answered once for the step, before there are items"
+                ),
             )
         elif root == "context" and reference.path and reference.whole and step is not None:
             self.context_reads.append(

@@ -13,7 +13,6 @@ from framework0.recipe.check_values import (
     read_number,
     wrong_type,
 )
-from framework0.recipe.limits import MAX_STEPS
 from framework0.recipe.model import DEFAULT_POLICY, Foreach, Policy, Retry
 
 if TYPE_CHECKING:
@@ -36,7 +35,7 @@ def read_retry(findings: Findings, key: Key, value: Any, path: Path) -> Any:
     if not isinstance(value, dict):
         return wrong_type(findings, key, value, path)
     good = read_table(findings, keys.RETRY_KEYS, value, path, "retry")
-    if "attempts" not in value:
+    if "attempts" not in value and (*path, "attempts") not in findings.meant:
         findings.error(
             "missing-key",
             "retry does not say how many attempts there may be",
@@ -60,7 +59,8 @@ def read_foreach(findings: Findings, key: Key, value: Any, path: Path) -> Any:
     if not isinstance(value, dict):
         items = read_items(findings, key, value, path)
         return WRONG if items is WRONG else Foreach(items)
-    if "items" not in value:
+    good = read_table(findings, keys.FOREACH_KEYS, value, path, "foreach", readers=_ITEM_READERS)
+    if "items" not in value and (*path, "items") not in findings.meant:
         findings.error(
             "missing-key",
             "foreach has no items",
@@ -68,18 +68,16 @@ def read_foreach(findings: Findings, key: Key, value: Any, path: Path) -> Any:
             key=True,
             hint="add `items:` with a list or one expression",
         )
-        return WRONG
-    good = read_table(findings, keys.FOREACH_KEYS, value, path, "foreach", readers=_ITEM_READERS)
     return Foreach(**good) if "items" in good else WRONG
 
 
 def read_items(findings: Findings, key: Key, value: Any, path: Path) -> Any:
     """Read the items of a ``foreach``: a list, or the bare text of one expression."""
     if isinstance(value, list):
-        if len(value) > MAX_STEPS:
+        if len(value) > keys.MOST_ITEMS:
             findings.error(
                 "too-many-entries",
-                f"foreach has {len(value):,} items; {MAX_STEPS:,} are allowed",
+                f"foreach has {len(value):,} items; {keys.MOST_ITEMS:,} are allowed",
                 path,
                 hint="give each step a batch of items",
             )

@@ -52,9 +52,10 @@ class Steps:
         self.raws: list[Mapping[str, Any]] = []
         self.by_name: dict[str, int] = {}
         self.broken: set[int] = set()
-        """Positions of steps with a mistake of their own: they are not looked into further."""
+        """Positions of steps whose code or arguments are not known for their own mistakes."""
         self.starts: dict[str, int] = {}
         self.policies = Policies(defaults)
+        self._env_is_templated = holds_template(self.policies.base.env)
         self._kinds = kinds
         self._may_hold_templates = may_hold_templates
         self._dotted: set[str] = set()
@@ -111,8 +112,8 @@ class Steps:
             name, position, get("idx"), "python", module, function, args, depends_on,
             None, None, None, None, policy, phase, description,
         )  # fmt: skip
-        if self._may_hold_templates and args:
-            step.templated = holds_template(args)
+        if self._may_hold_templates:
+            step.templated = self._env_is_templated or (args is not None and holds_template(args))
         return step
 
     def _is_new_name(self, name: Any) -> bool:
@@ -140,7 +141,6 @@ class Steps:
     def _careful(self, raw: Any, path: Path, position: int, phase: str) -> Step:
         """Return the step, after having said everything that is wrong with it."""
         findings = self.findings
-        before = len(findings.problems)
         if not isinstance(raw, dict):
             what = "is empty" if raw is None else f"must be a mapping, not {shown(raw)}"
             hint = "write `- name: …` and the other keys below it"
@@ -174,14 +174,16 @@ class Steps:
         self._check_timeout(step, raw, path)
         if self._may_hold_templates:
             items = foreach.items if foreach is not None else None
-            own_env = step.policy.env if step.policy is not self.policies.base or raw else None
             step.templated = any(
                 part is not None and holds_template(part)
-                for part in (step.args, step.command, own_env, items)
+                for part in (step.args, step.command, step.policy.env, items)
             )
-        if any(problem.severity == "error" for problem in findings.problems[before:]):
+        if not kind or ("args" in raw and "args" not in good) or not self._names_code(step):
             self.broken.add(position)
         return step
+
+    def _names_code(self, step: Step) -> bool:
+        return step.kind != "python" or bool(step.module and step.function)
 
     def _name(
         self, raw: Mapping[str, Any], good: Mapping[str, Any], path: Path, position: int

@@ -88,6 +88,9 @@ MOST_ATTEMPTS: Final = 1_000
 MOST_PARALLEL: Final = 10_000
 """Items running at once; more than that no machine runs."""
 
+MOST_ITEMS: Final = 100_000
+"""Items of one foreach; a recipe with more should hand over whole lists, not single items."""
+
 HIGHEST_EXIT_CODE: Final = 2**32 - 1
 """Windows exit codes are 32 bits; elsewhere they end at 255."""
 
