@@ -90,3 +90,10 @@ def test_blocking_is_full_only_beyond_its_limit():
 def test_an_unknown_policy_or_an_empty_queue_is_refused(overflow, limit):
     with pytest.raises(ContextError):
         make_queue(overflow, limit)
+
+
+def test_when_more_keys_wait_than_the_limit_the_oldest_are_given_up():
+    queue = make_queue(CONFLATE, 2)
+    lost = [queue.put(change(version, f"k{version}")) for version in range(1, 6)]
+    assert lost == [0, 0, 1, 1, 1]
+    assert [each.version for each in queue.take(10)] == [4, 5]
