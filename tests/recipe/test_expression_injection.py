@@ -290,7 +290,7 @@ file:///etc/passwd
 "; DROP TABLE steps; --
 $ {{ inputs.text }}
 $\u200b{{ inputs.text }}
-＄{{ inputs.text }}
+\uff04{{ inputs.text }}
 }} ${ inputs.text
 """.strip().splitlines()
 
@@ -349,15 +349,15 @@ def test_an_injected_template_is_a_located_error(text, guarded, scope):
     assert 0 <= caught.value.offset <= len(text) + 12
 
 
-@pytest.mark.parametrize("text", [*PYTHON, *FOREIGN])
-def test_outside_of_a_template_it_is_literal_text(text, guarded, scope):
-    assert render(text, scope) == text
-    assert render({"a": [text]}, scope) == {"a": [text]}
+def test_outside_of_a_template_it_is_literal_text(guarded, scope):
+    for text in (*PYTHON, *FOREIGN):
+        assert render(text, scope) == text
+        assert render({"a": [text]}, scope) == {"a": [text]}
 
 
-@pytest.mark.parametrize("text", [*PYTHON, *FOREIGN, "${{ env.HOME }}"])
-def test_as_a_value_it_stays_what_it_is(text, guarded):
-    scope = Scope(inputs={"text": text}, context={"k": text})
-    assert render("${{ inputs.text }}", scope) == text
-    assert render("<${{ inputs.text }}>", scope) == f"<{text}>"
-    assert render("${{ context.k }}", scope) == text
+def test_as_a_value_it_stays_what_it_is(guarded):
+    for text in (*PYTHON, *FOREIGN, "${{ env.HOME }}"):
+        scope = Scope(inputs={"text": text}, context={"k": text})
+        assert render("${{ inputs.text }}", scope) == text
+        assert render("<${{ inputs.text }}>", scope) == f"<{text}>"
+        assert render("${{ context.k }}", scope) == text
