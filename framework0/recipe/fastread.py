@@ -22,15 +22,14 @@ _EXOTIC: Final = (
 """Blanks and breaks beyond ASCII, marks that reorder text, surrogates: readers differ on some."""
 
 _CONTROL: Final = "\\x00-\\x1f\\x7f"
-# Quotes are left out of unquoted text so that every quote of a text opens or closes a value.
-_WORD: Final = f"[^{_CONTROL} :#\"']"
+_WORD: Final = f"[^{_CONTROL} :#]"
 _KEY: Final = r"[A-Za-z_][A-Za-z0-9_.\-]{0,99}+:"
 _DOUBLE: Final = f'"(?:[^"\\\\{_CONTROL}]|\\\\["\\\\nt])*+"'
 _SINGLE: Final = f"'(?:[^'{_CONTROL}]|'')*+'"
 # Numbers both readers and every JSON reader understand alike, and times like 90s.
 _NUMBER: Final = r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9}|[smhd])?+"
 _PLAIN: Final = (
-    f"(?:[A-Za-z_/$(<]|\\.{{1,2}}/){_WORD}*+(?:(?:[ ]++(?![ #\\n])|:(?=[^\\s])|#){_WORD}*+)*+"
+    f"(?:[A-Za-z_/$(<\x80-\U0010ffff]|\\.{{1,2}}/){_WORD}*+(?:(?:[ ]++(?![ #\\n])|:(?=[^\\s])|#){_WORD}*+)*+"
 )
 _FLOW_WORD: Final = r"[A-Za-z_/][A-Za-z0-9_./\-]*+(?:[ ][A-Za-z0-9_./]++)*+"
 _FLOW_VALUE: Final = f"(?:{_DOUBLE}|{_SINGLE}|{_NUMBER}(?=[ ]*[,\\]}}])|{_FLOW_WORD})"
@@ -57,10 +56,11 @@ EVERYDAY: Final = (
 )
 """The texts both readers read alike, as a pattern for the whole of one."""
 
-# Runs up to the next quote, comment or colon, then over it; only the colon of a key is a group.
-_COLONS_OF_KEYS: Final = (
-    f"[^:#\"']*+(?:{_DOUBLE}|{_SINGLE}|#(?:(?<=[ \\n]#)[^\\n]*+)?+|(:)(?=[ \\n]|\\Z)|:)"
-)
+_START: Final = r"(?m)^[ ]*+(?:-[ ]++)*+"
+_BLOCK_KEYS: Final = f"{_START}{_KEY}(?=[ \\n]|\\Z)"
+_LINES_WITH_BRACES: Final = f"{_START}(?:{_KEY}[ ]++)?+(\\{{[^\\n]*+)"
+# Between braces every quote opens or closes a value, so what is a key's colon is easily told.
+_KEYS_IN_BRACES: Final = f"[^:#\"']*+(?:{_DOUBLE}|{_SINGLE}|#[^\\n]*+|(:)(?=[ ])|:)"
 
 
 def read(text: str) -> dict[str, Any] | None:
@@ -86,12 +86,20 @@ def read(text: str) -> dict[str, Any] | None:
 
 
 def _has_keys(text: str, keys: int) -> bool:
-    """Whether ``text`` has exactly ``keys`` keys; each count tried is never below the true one."""
+    """Whether ``text``, which fits the pattern, has exactly ``keys`` keys.
+
+    The cheap counts are never below the true one, so that a duplicate key cannot make them fit.
+    """
     return (
         keys == text.count(":")
         or keys == text.count(": ") + text.count(":\n") + text.endswith(":")
-        or keys == re.findall(_COLONS_OF_KEYS, text).count(":")
+        or keys == _count_keys(text)
     )
+
+
+def _count_keys(text: str) -> int:
+    braces = "\n".join(re.findall(_LINES_WITH_BRACES, text))
+    return len(re.findall(_BLOCK_KEYS, text)) + re.findall(_KEYS_IN_BRACES, braces).count(":")
 
 
 def _survey(data: Any) -> int | None:

@@ -250,6 +250,9 @@ _ENTRY_AMONG_KEYS: Final = Explained(
     "a list entry stands among keys",
     "indent it below the key it belongs to, or write it as `key: value`",
 )
+_ENDS_OPEN: Final = Explained(
+    SYNTAX, "the text ends while a `[` or `{` is open", "add the closing `]` or `}`"
+)
 _NO_KEY: Final = Explained(SYNTAX, "there is no key before this `:`", "write a key, or quote it")
 
 LONGEST_KEY: Final = 1024
@@ -285,6 +288,8 @@ def _from_surroundings(problem: str, context: str, around: Surroundings) -> Expl
         found = _TEMPLATE_IN_BRACKETS
     elif "mapping values are not allowed" in problem:
         found = _colon(around)
+    elif "expected node content" in problem and not around.after:
+        found = _ENDS_OPEN
     elif "expected <document start>" in problem and "\n..." in f"\n{around.above}":
         found = _AFTER_END
     elif "did not find expected key" in problem:

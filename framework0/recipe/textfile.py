@@ -7,6 +7,7 @@ endless device, a file of a gigabyte of holes, or a file being written right now
 from __future__ import annotations
 
 import errno
+import itertools
 import os
 import re
 import stat
@@ -14,6 +15,7 @@ from typing import Final
 
 from framework0.errors import Place, Problem, RecipeError
 from framework0.recipe.limits import MAX_FILE_BYTES
+from framework0.recipe.near import near_name
 
 _KINDS: Final = (
     (stat.S_ISDIR, "a folder", "name a recipe inside it"),
@@ -61,7 +63,12 @@ _BYTE_ORDER_MARKS: Final = (
     (b"\xfe\xff", "UTF-16"),
 )
 _UTF8_MARK: Final = b"\xef\xbb\xbf"
-_READ_TRIES: Final = 3
+
+READ_TRIES: Final = 3
+"""A file that changes while it is read is read again this often; an editor needs one."""
+
+MAX_NAMES_COMPARED: Final = 2_000
+"""Files of a folder looked at for a near name; the rest of a larger one is not worth the wait."""
 
 
 def read_bytes(path: str) -> bytes:
@@ -71,7 +78,7 @@ def read_bytes(path: str) -> bytes:
     :class:`~framework0.errors.RecipeError` with one located problem.
     """
     try:
-        for _ in range(_READ_TRIES):
+        for _ in range(READ_TRIES):
             # Looked at first: opening a device alone can already do something.
             _refuse_unless_regular(path, os.stat(path))
             content = _read_once(path)
@@ -82,6 +89,8 @@ def read_bytes(path: str) -> bytes:
             error.errno or 0,
             ("file-unreadable", f"it cannot be read: {error.strerror}", "check the path"),
         )
+        if error.errno == errno.ENOENT and (near := _near_file(path)) is not None:
+            hint = f"did you mean {near!r}?"
         raise _refusal(path, code, message, hint) from None
     except ValueError:
         raise _refusal(
@@ -90,7 +99,7 @@ def read_bytes(path: str) -> bytes:
     raise _refusal(
         path,
         "file-changed",
-        f"the file changed each of the {_READ_TRIES} times it was read",
+        f"the file changed each of the {READ_TRIES} times it was read",
         "wait until it is written, then try again",
     )
 
@@ -128,6 +137,18 @@ def _refuse_unless_regular(path: str, status: os.stat_result) -> None:
         )
 
 
+def _near_file(path: str) -> str | None:
+    """Return the path of a file in the same folder whose name is nearly the one asked for."""
+    folder, name = os.path.split(path)
+    try:
+        with os.scandir(folder or ".") as entries:
+            names = [entry.name for entry in itertools.islice(entries, MAX_NAMES_COMPARED)]
+    except OSError:
+        return None
+    near = near_name(name, sorted(names))
+    return os.path.join(folder, near) if near is not None else None
+
+
 def _refusal(path: str, code: str, message: str, hint: str) -> RecipeError:
     return RecipeError((Problem(code, message, Place(path, 1, 1), hint=hint),))
 
@@ -145,6 +166,7 @@ def decode(content: bytes, file: str) -> str:
     for mark, name in _BYTE_ORDER_MARKS:
         if content.startswith(mark):
             message = f"the file is {name}, not UTF-8"
+            start = 0
             break
     else:
         message = f"the byte 0x{content[start]:02x} is not UTF-8"
