@@ -65,6 +65,8 @@ class Code:
         self._homes: Mapping[str, tuple[str, str]] = (
             kinds if hasattr(kinds, "get") else {}  # type: ignore[assignment]
         )
+        self.absent: set[tuple[str, str]] = set()
+        """Code that is not there, or cannot be read: nothing more is said about it."""
         self._answers: dict[tuple[str, str], Answer] = {}
         self._shapes: dict[tuple[str, str], _Shape] = {}
 
@@ -100,8 +102,10 @@ class Code:
             if not shape.takes(step.args):
                 _Arguments(self.findings, self.steps.path(step.position), step, answer).check()
         elif isinstance(answer, Missing):
+            self.absent.add(target)
             self._report_missing(step, target, answer)
         elif isinstance(answer, Broken):
+            self.absent.add(target)
             self.findings.error(
                 "broken-module",
                 f"the module {target[0]} cannot be read: {answer.message}",
@@ -225,6 +229,17 @@ class _Arguments:
         self._check_missing(args.keys(), by_name=True)
 
     def _report_unknown(self, name: str, known: list[str]) -> None:
+        if any(one.kind == "positional" and one.name == name for one in self.signature.parameters):
+            self.findings.meant.add((*self.path, "args", name))
+            self.findings.error(
+                "unknown-argument",
+                f"{clipped(self.what)} takes {clipped(name)!r} by position only",
+                (*self.path, "args", name),
+                key=True,
+                hint="give args as a list",
+                pointers=self._pointers(),
+            )
+            return
         near = self.findings.near(name, known)
         hint = did_you_mean(near)
         if near is not None:

@@ -74,7 +74,9 @@ class ContextKeys:
         known: dict[tuple[str, str], Facts] = {}
         for step in self.steps.all:
             target = code.target(step)
-            if target is not None and step.position not in self.steps.broken:
+            if target in code.absent:
+                self.unknown_writers.append(step.position)
+            elif target is not None and step.position not in self.steps.broken:
                 if target not in known:
                     known[target] = signatures.facts(*target)
                 self._take(step, known[target])
