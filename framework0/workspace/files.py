@@ -14,6 +14,11 @@ if TYPE_CHECKING:
 FOLDER_MODE: Final = 0o700
 FILE_MODE: Final = 0o600
 
+_CAREFUL: Final = (
+    getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
+)
+"""Not for our children, through no link, and without waiting for a pipe's other end."""
+
 _NOT_A_FILE: Final = (
     (stat.S_ISLNK, "a symbolic link"),
     (stat.S_ISDIR, "a folder"),
@@ -54,32 +59,44 @@ def make_private_folder(path: Path) -> None:
         raise trouble("create the folder", path, error, hint) from error
 
 
-def open_private(path: Path, *, create: bool = True) -> int:
-    """Open a regular file of our own for reading and writing; return its descriptor.
+def open_private(path: Path) -> int:
+    """Open a regular file of our own for reading and writing; create it; return its descriptor.
 
     Raises :class:`~framework0.errors.RefusedError` for a link, a hard link, a pipe, a device, a
-    folder or another user's file (none of them is touched), :class:`~framework0.errors.WorkspaceError`
-    when it cannot be opened, and FileNotFoundError when it is absent and ``create`` is False.
+    folder or another user's file (none of them is touched), and
+    :class:`~framework0.errors.WorkspaceError` when it cannot be opened.
     """
     _refuse_what_is_no_file(path)
-    flags = os.O_RDWR | os.O_CLOEXEC | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
     try:
-        descriptor = os.open(path, flags | os.O_CREAT if create else flags, FILE_MODE)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | _CAREFUL, FILE_MODE)
     except FileNotFoundError:
-        if not create:
-            raise
         raise WorkspaceError(f"cannot create {path}: its folder does not exist") from None
     except OSError as error:
         raise trouble("open", path, error) from error
     try:
         found = os.fstat(descriptor)
         _refuse(path, found)
+        _refuse_another_owner(path, found)
         if stat.S_IMODE(found.st_mode) != FILE_MODE:
             os.fchmod(descriptor, FILE_MODE)
     except BaseException:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def open_to_look(path: Path) -> int | None:
+    """Open a regular file for reading only, also on a read-only disk; None when there is none.
+
+    Raises as :func:`open_private` does, except that the file may be another user's.
+    """
+    _refuse_what_is_no_file(path)
+    try:
+        return os.open(path, os.O_RDONLY | _CAREFUL)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise trouble("open", path, error) from error
 
 
 def _refuse_what_is_no_file(path: Path) -> None:
@@ -103,5 +120,8 @@ def _refuse(path: Path, found: os.stat_result) -> None:
         raise RefusedError(
             f"{path} has a second name (hard link): writing would change another file; move it away"
         )
+
+
+def _refuse_another_owner(path: Path, found: os.stat_result) -> None:
     if hasattr(os, "geteuid") and found.st_uid != os.geteuid():
         raise RefusedError(f"{path} belongs to user {found.st_uid}: ask them, or move it away")

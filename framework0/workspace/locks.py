@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
 from framework0.errors import LockHeld
 from framework0.workspace import kernel
-from framework0.workspace.files import open_private, trouble
+from framework0.workspace.files import open_private, open_to_look, trouble
 from framework0.workspace.process import this_process
 
 if TYPE_CHECKING:
@@ -140,9 +140,8 @@ def hold(path: Path, note: str = "", *, timeout: float | None = 0.0) -> Lock:
 
 def holder(path: Path) -> Holder | None:
     """Return who holds the lock at ``path``, or None when nobody alive does."""
-    try:
-        descriptor = open_private(path, create=False)
-    except FileNotFoundError:
+    descriptor = open_to_look(path)
+    if descriptor is None:
         return None
     try:
         if kernel.lock(descriptor, shared=True):
