@@ -35,7 +35,7 @@ class Digester:
         return _sha256(f"{self._modules[module]}\n{function}".encode())
 
     def _closure(self, module: str) -> str:
-        lines: list[str] = []
+        lines = [f"of {module}"]
         seen: set[str] = set()
         pending = [module]
         while pending:

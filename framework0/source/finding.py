@@ -28,6 +28,7 @@ DOCUMENTED_MODULES: Final = frozenset(
         "orchestrator.context",
         "scriptlets",
         "scriptlets.framework",
+        "scriptlets.registry",
         "src",
         "src.core",
         "src.core.logger",

@@ -102,7 +102,7 @@ class _Body:
     def _block(self, statements: Sequence[ast.stmt], *, sure: bool) -> None:
         for statement in statements:
             self._statement(statement, sure=sure)
-            sure = sure and not any(isinstance(node, ast.Return) for node in ast.walk(statement))
+            sure = sure and not _may_return(statement)
 
     def _statement(self, statement: ast.stmt, *, sure: bool) -> None:
         """Walk a statement; what it does only sometimes is walked as not sure."""
@@ -151,9 +151,11 @@ class _Body:
                 self._any(test, sure=sure)
                 self._any(node.body, sure=False)
                 self._any(node.orelse, sure=False)
-            case (
-                ast.Lambda() | ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp()
-            ):
+            case ast.ListComp() | ast.SetComp() | ast.DictComp():
+                # Only what is looped over first is looked at in any case.
+                self._any(node.generators[0].iter, sure=sure)
+                self._children(node, sure=False)
+            case ast.Lambda() | ast.GeneratorExp():
                 self._children(node, sure=False)
             case _:
                 self._children(node, sure=sure)
@@ -286,6 +288,18 @@ class _Body:
             plain = node.conversion == -1 and node.format_spec is None
             return self._text(node.value) if plain else None
         return self._text(node)
+
+
+def _may_return(statement: ast.stmt) -> bool:
+    """Return whether ``statement`` may end the function; a return of a function within it does not."""
+    pending: list[ast.AST] = [statement]
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.Return):
+            return True
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.expr):
+            pending.extend(ast.iter_child_nodes(node))
+    return False
 
 
 def _constant(library: Library, module: Module, name: str) -> str | None:

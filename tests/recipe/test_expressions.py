@@ -526,6 +526,7 @@ def formulas(draw, depth=3):
     return f"({made})" if draw(st.booleans()) else made
 
 
+@pytest.mark.slow
 @settings(max_examples=300, deadline=None)
 @given(formulas())
 def test_arithmetic_is_python_s_own(text):

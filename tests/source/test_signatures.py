@@ -373,6 +373,7 @@ def headers(draw):
     return ", ".join(parts)
 
 
+@pytest.mark.slow
 @settings(max_examples=150, deadline=None)
 @given(headers())
 def test_any_definition_is_read_as_python_reads_it(tmp_path_factory, header):
@@ -393,6 +394,7 @@ def test_any_definition_is_read_as_python_reads_it(tmp_path_factory, header):
     assert shown(Sources([root]).signature("steps", "f")) == wanted
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(
     st.binary(max_size=80)
