@@ -104,7 +104,7 @@ def _signature_faults(cls: type, method: str) -> Iterator[str]:
     if code is None:
         return
     given = 2 if isinstance(kind, staticmethod) else 3
-    function = getattr(kind, "__func__", kind)
+    function = _function_of(cls, method)
     takes_all = bool(code.co_flags & _VARARGS) or code.co_argcount >= given
     if not takes_all or _required(function, code, given=given):
         yield f"{method}{_shown(code)} cannot be called as {method}(context, params)"
@@ -112,8 +112,13 @@ def _signature_faults(cls: type, method: str) -> Iterator[str]:
 
 def _code_of(cls: type, method: str) -> CodeType | None:
     """Return the code of a method written in Python, None for anything else."""
-    function = getattr(cls, method)
-    return getattr(getattr(function, "__func__", function), "__code__", None)
+    return getattr(_function_of(cls, method), "__code__", None)
+
+
+def _function_of(cls: type, method: str) -> Any:
+    """Return the function beneath a method, class method or static method."""
+    bound = getattr(cls, method)
+    return getattr(bound, "__func__", bound)
 
 
 def _required(function: Any, code: CodeType, *, given: int) -> bool:

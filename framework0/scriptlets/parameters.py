@@ -36,12 +36,8 @@ if TYPE_CHECKING:
 TYPES: Final = (str, int, float, bool, list, dict, object)
 
 
-class _Missing:
-    def __repr__(self) -> str:
-        return "<no default>"
-
-
-MISSING: Final = _Missing()
+MISSING: Final = object()
+"""Stands for a default that was not given, as None is a default of its own."""
 
 
 class Parameter:

@@ -1,9 +1,8 @@
-"""Where a class or function was written: ``file:line``, for messages that name a place."""
+"""Where a class was written: ``file:line``, for messages that name a place."""
 
 from __future__ import annotations
 
 import sys
-from typing import Any
 
 
 class Written:
@@ -25,16 +24,10 @@ def calling_place(depth: int) -> Written:
     return Written(frame.f_code.co_filename, frame.f_lineno)
 
 
-def place_of(thing: Any) -> Written:
-    """Return where ``thing`` begins, as near as it can be told: a class by its first method."""
-    code = getattr(thing, "__code__", None)
-    if code is not None:
-        return Written(code.co_filename, code.co_firstlineno)
-    module = sys.modules.get(getattr(thing, "__module__", ""))
-    file = getattr(module, "__file__", None) or f"<{getattr(thing, '__module__', 'unknown')}>"
-    methods = (
-        getattr(value, "__func__", value) for value in getattr(thing, "__dict__", {}).values()
-    )
+def place_of(cls: type) -> Written:
+    """Return where a class begins, as near as it can be told: at its first method."""
+    file = getattr(sys.modules.get(cls.__module__), "__file__", None) or f"<{cls.__module__}>"
+    methods = (getattr(value, "__func__", value) for value in vars(cls).values())
     codes = [code for method in methods if (code := getattr(method, "__code__", None)) is not None]
     lines = [code.co_firstlineno for code in codes if code.co_filename == file]
     return Written(file, min(lines, default=0))

@@ -129,4 +129,4 @@ def _listed(names: list[str]) -> str:
 
 
 def _kind(value: Any) -> str:
-    return "a module" if isinstance(value, type(sys)) else f"a {type(value).__name__}"
+    return "a module" if isinstance(value, type(sys)) else f"of type {type(value).__name__}"
