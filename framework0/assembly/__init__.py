@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from framework0.assembly.authoring import recipe_of as recipe_of
+    from framework0.assembly.authoring import step as step
     from framework0.assembly.recipes import as_workspace as as_workspace
     from framework0.assembly.recipes import check_recipe as check_recipe
     from framework0.assembly.recipes import checked as checked
@@ -28,11 +30,13 @@ _HOMES = {
     "check_recipe": "recipes",
     "checked": "recipes",
     "load_recipe": "recipes",
+    "recipe_of": "authoring",
     "rerun": "running",
     "resume_run": "running",
     "run_recipe": "running",
     "sources_for": "recipes",
     "start_run": "running",
+    "step": "authoring",
 }
 
 __all__ = [
@@ -44,11 +48,13 @@ __all__ = [
     "check_recipe",
     "checked",
     "load_recipe",
+    "recipe_of",
     "rerun",
     "resume_run",
     "run_recipe",
     "sources_for",
     "start_run",
+    "step",
 ]
 
 

@@ -126,7 +126,9 @@ def start_run(
     )
     shared = context or Context()
     with _journal(space, options) as journal:
-        standing = _basis(journal, plan, shared, options)
+        standing = _basis(journal, plan, options)
+        if standing is not None and context is None:
+            shared.load(standing.changes)
         recorder = journal.begin(header, len(plan))
         session = Session(
             workspace=space,
@@ -315,19 +317,15 @@ def _current_recipe(history: RunHistory, space: Workspace) -> Recipe:
     return recipe_from_text(header.recipe_text, header.recipe_file, space)
 
 
-def _basis(journal: Journal, plan: Plan, context: Context, options: Options) -> Standing | None:
+def _basis(journal: Journal, plan: Plan, options: Options) -> LeftOutResults | None:
     """Return what a run of chosen steps builds on: the last successful run of the same recipe."""
     if not options.only:
         return None
     recipe = plan.recipe
     for summary in journal.runs(recipe=recipe.name):
         if summary.state == "succeeded":
-            history = journal.read(summary.run_id)
-            break
-    else:
-        return None
-    context.load(history.changes)
-    return LeftOutResults(plan, history)
+            return LeftOutResults(plan, journal.read(summary.run_id))
+    return None
 
 
 class LeftOutResults(Standing):
@@ -335,6 +333,7 @@ class LeftOutResults(Standing):
 
     def __init__(self, plan: Plan, history: RunHistory) -> None:
         super().__init__(plan, (), {})
+        self.changes = history.changes
         numbers = {step.name: step.position for step in plan.steps}
         self._results = {
             numbers[record.name]: record.outcome.result

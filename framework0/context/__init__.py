@@ -42,7 +42,6 @@ _HOME = {
     "Write": "change",
     "check_json": "values",
     "check_key": "patterns",
-    "freeze": "values",
     "matcher": "patterns",
     "replay": "history",
 }
@@ -64,7 +63,6 @@ __all__ = [
     "Write",
     "check_json",
     "check_key",
-    "freeze",
     "matcher",
     "replay",
 ]

@@ -161,7 +161,7 @@ class Workshop:
 
     def items_for(self, step: Step, node: int) -> list[Any]:
         """Return the items of a ``foreach``, rendered; they must be a JSON list within the limit."""
-        from framework0.context import freeze
+        from framework0.context import check_json
         from framework0.recipe import render
 
         assert step.foreach is not None
@@ -175,15 +175,15 @@ class Workshop:
             raise UsageError(
                 f"foreach of {step.name!r} has {len(rendered):,} items; the limit is {ITEMS_LIMIT:,}"
             )
-        items: list[Any] = freeze(list(rendered))
+        items: list[Any] = check_json(list(rendered))
         return items
 
     def keepable(self, outcome: Outcome) -> tuple[Outcome, str]:
         """Return the outcome as the journal can keep it, and a note when its result is not JSON."""
-        from framework0.context import freeze
+        from framework0.context import check_json
 
         try:
-            return outcome._replace(result=freeze(outcome.result)), ""
+            return outcome._replace(result=check_json(outcome.result)), ""
         except ValueRefused as refused:
             return outcome._replace(result=None), f"{NOT_KEPT}: {refused}"
 
