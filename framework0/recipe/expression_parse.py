@@ -313,7 +313,8 @@ class Parser:
         arguments = self._arguments()
         if not function.least <= len(arguments) <= function.most:
             raise ExpressionError(
-                f"{name}() was given {len(arguments)} arguments",
+                f"{name}() was given {len(arguments) or 'no'} "
+                f"argument{'' if len(arguments) == 1 else 's'}",
                 offset=token.start,
                 hint=f"write `{function.usage}`",
             )

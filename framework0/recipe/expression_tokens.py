@@ -69,11 +69,7 @@ def _next(text: str, start: int, character: str) -> Token:
     if character in _DIGITS or (character == "." and following in _DIGITS and following):
         return _number(text, start)
     if character == "_" or character.isidentifier():
-        end = start + 1
-        while end < len(text) and (
-            text[end] == "_" or text[end].isidentifier() or text[end] in _DIGITS
-        ):
-            end += 1
+        end = _end_of_name(text, start)
         return Token(NAME, text[start:end], start, end)
     if text[start : start + 2] in _TWO:
         return Token(SIGN, text[start : start + 2], start, start + 2)
@@ -84,6 +80,13 @@ def _next(text: str, start: int, character: str) -> Token:
         offset=start,
         hint="put text in quotes",
     )
+
+
+def _end_of_name(text: str, start: int) -> int:
+    end = start + 1
+    while end < len(text) and (text[end].isidentifier() or text[end] in _DIGITS):
+        end += 1
+    return end
 
 
 def _shown(character: str) -> str:
@@ -107,7 +110,9 @@ def _number(text: str, start: int) -> Token:
             break
     digits = text[start:end]
     if end < len(text) and text[end].isidentifier():
-        raise ExpressionError(f"{text[start : end + 1]!r} is no number", offset=start)
+        end = _end_of_name(text, end)
+        shown = text[start : min(end, start + MAX_DIGITS)]
+        raise ExpressionError(f"{shown!r} is no number", offset=start, hint="put text in quotes")
     return Token(NUMBER, _value(digits, start, whole=whole), start, end)
 
 
@@ -156,6 +161,5 @@ def _escape(text: str, start: int) -> tuple[str, int]:
         code = int(digits, 16)
         if code not in _SURROGATES:
             return chr(code), start + 6
-    raise ExpressionError(
-        f"{text[start : start + 2]!r} is no escape", offset=start, hint="write \\\\ for a backslash"
-    )
+    shown = f"`\\{letter}`" if letter.isprintable() else "this backslash"
+    raise ExpressionError(f"{shown} is no escape", offset=start, hint="write \\\\ for a backslash")

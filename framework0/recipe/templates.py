@@ -32,8 +32,8 @@ _MAX_CACHED: Final = 4096
 """Characters of a text whose cut form is worth keeping."""
 
 _QUOTES: Final = frozenset("'\"")
-_BRACKETS: Final = {"{": "}", "[": "]", "(": ")"}
-_CLOSING: Final = frozenset(_BRACKETS.values())
+_OPENING: Final = frozenset("([{")
+_PAIRS: Final = frozenset({"()", "[]", "{}"})
 
 Path = tuple[str | int, ...]
 
@@ -219,13 +219,13 @@ def _end(text: str, start: int) -> int:
     first = start + len(OPEN)
     limit = min(len(text), first + MAX_LENGTH + len(CLOSE))
     position = first
-    open_brackets: list[str] = []
+    opened: list[int] = []
     while position < limit:
         character = text[position]
         if character in _QUOTES:
             position = _after_quote(text, position, limit, first, start)
             continue
-        if not open_brackets and text.startswith(CLOSE, position):
+        if not opened and text.startswith(CLOSE, position):
             return position
         if text.startswith(OPEN, position):
             raise _Uncut(
@@ -236,11 +236,17 @@ def _end(text: str, start: int) -> int:
                     hint="close the first with `}}`, or write the inner name without `${{`",
                 ),
             )
-        if character in _BRACKETS:
-            open_brackets.append(_BRACKETS[character])
-        elif character in _CLOSING and open_brackets:
-            open_brackets.pop()
+        if character in _OPENING:
+            opened.append(position)
+        elif opened and text[opened[-1]] + character in _PAIRS:
+            opened.pop()
         position += 1
+    if opened and CLOSE in text[first:limit]:
+        bracket = text[opened[-1]]
+        raise _Uncut(
+            start,
+            ExpressionError(f"this `{bracket}` is not closed", offset=opened[-1] - first),
+        )
     raise _Uncut(start, _unterminated(limit < len(text)))
 
 
@@ -266,9 +272,9 @@ def _after_quote(text: str, position: int, limit: int, first: int, start: int) -
 def _unterminated(too_long: bool) -> ExpressionError:
     if too_long:
         return ExpressionError(
-            f"the expression is not closed within {MAX_LENGTH:,} characters",
+            f"the expression is not closed within {MAX_LENGTH:,} characters, the most it may have",
             offset=-len(OPEN),
-            hint="close it with `}}`",
+            hint="close it with `}}`, or compute this in a scriptlet",
         )
     return ExpressionError(
         "the expression that begins here is not closed",
