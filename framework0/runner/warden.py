@@ -79,7 +79,7 @@ def _possible() -> bool:
     if sys.platform != "linux":
         return False
     try:
-        threads = os.listdir("/proc/self/task")  # noqa: PTH208
+        threads = os.listdir("/proc/self/task")
     except OSError:
         return False
     # One thread, and it is the main one: only then is a fork safe and do signals reach us.

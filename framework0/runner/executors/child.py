@@ -33,6 +33,7 @@ from framework0.scriptlets import UserCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from io import TextIOWrapper
     from types import FrameType
 
 EXIT_LIMIT: Final = 1
@@ -104,10 +105,7 @@ def _as_raised(answer: Mapping[str, Any]) -> Framework0Error:
 
 def prepare() -> None:
     """Load, in the keeper, what nearly every step needs, so that no step has to."""
-    import traceback  # noqa: F401
-
     # The first scriptlet loads these, and so would the first failure; neither is our concern by name.
-    from framework0.scriptlets import BaseScriptlet, perform  # noqa: F401
 
     with UserCode(()) as code:
         Target(code.target("json", "dumps"))
@@ -129,9 +127,8 @@ def main(descriptor: int) -> NoReturn:
 def _perform(message: Mapping[str, Any], context: RemoteContext) -> Outcome:
     job = _job(message, context)
     _listen_for_stop(job)
-    for stream in (sys.stdout, sys.stderr):
-        # Line by line, so that `logs -f` follows and a killed step's last words are there.
-        stream.reconfigure(encoding="utf-8", errors="backslashreplace", line_buffering=True)  # type: ignore[union-attr]
+    sys.stdout = _stream(1)
+    sys.stderr = _stream(2)
     sys.argv = [job.name]
     try:
         with UserCode(message["roots"]) as code, bind(None, job.run_id, job.name, job.attempt):
@@ -144,6 +141,17 @@ def _perform(message: Mapping[str, Any], context: RemoteContext) -> Outcome:
     # Importing user code runs it: what it raises, and a stop meanwhile, is the outcome of the attempt.
     except BaseException as error:  # noqa: BLE001
         return ended_by(error, 0.0, 0.0)
+
+
+def _stream(descriptor: int) -> TextIOWrapper:
+    """Return a text stream into the step's log.
+
+    Line by line, so that `logs -f` follows and a killed step's last words are there. The keeper's own
+    streams cannot serve: they were made for what the descriptors were before.
+    """
+    return open(
+        descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
+    )
 
 
 def _job(message: Mapping[str, Any], context: RemoteContext) -> Job:

@@ -173,7 +173,7 @@ class _Attempt:
             self._outcome = Outcome(state, result, _failure(failure), *figures)
         elif word == "refused":
             kind, message = rest
-            self._refused = Failure(kind, message)
+            self._refused = Failure(str(kind), str(message))
         elif word == "progress":
             if self.job.progress is not None:
                 self.job.progress(*rest)

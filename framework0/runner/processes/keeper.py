@@ -68,6 +68,7 @@ class _Keeper:
         while self._supervisors:
             self._wakeup.wait(None)
             self._reap()
+        self._children.end(grace=0.0)
 
     def _request(self) -> bool:
         """Take one request; False at the end of the line."""
@@ -77,9 +78,16 @@ class _Keeper:
             return False
         if not kind:
             return False
-        if kind == PYTHON and not self._ready_for_python:
-            self._prepare()
-        self._fork(descriptors)
+        for descriptor in descriptors:
+            # What arrives this way would be inherited by every command.
+            os.set_inheritable(descriptor, False)
+        try:
+            if kind == PYTHON and not self._ready_for_python:
+                self._prepare()
+            self._fork(descriptors)
+        # No memory, no process left, or an installation that cannot be imported: the attempt fails with it.
+        except Exception as error:  # noqa: BLE001
+            _refuse(descriptors[0], error)
         for descriptor in descriptors:
             os.close(descriptor)
         return True
@@ -94,13 +102,7 @@ class _Keeper:
         self._ready_for_python = True
 
     def _fork(self, descriptors: list[int]) -> None:
-        try:
-            pid = os.fork()
-        except OSError as error:
-            control = Line(socket.socket(fileno=os.dup(descriptors[0])))
-            control.send(report(f"no process can be started: {error.strerror}"))
-            control.close()
-            return
+        pid = os.fork()
         if pid == 0:
             self._become_supervisor(descriptors)
         self._supervisors.add(pid)
@@ -123,5 +125,11 @@ class _Keeper:
             pid, (status, _, _) = ended.popitem()
             self._supervisors.discard(pid)
             if status != 0:
-                # It was killed, and its step's orphans are ours now.
+                # It was killed, or could not end all of it: its step's orphans are ours now.
                 self._children.end(grace=0.0)
+
+
+def _refuse(descriptor: int, error: Exception) -> None:
+    control = Line(socket.socket(fileno=os.dup(descriptor)))
+    control.send(report(f"the step's process cannot be started: {error}"))
+    control.close()

@@ -87,6 +87,8 @@ class Keeper:
             )
         if self._process is not None:
             self._process.wait()
+        if self._requests is not None:
+            self._requests.close()
         requests, theirs = pair()
         with theirs:
             self._process = subprocess.Popen(  # noqa: S603

@@ -58,6 +58,7 @@ def _reset_signals(for_command: bool) -> None:
         # A command expects the system's defaults; Python ignores these two for itself.
         for name in _RESET:
             signal.signal(signal.Signals[name], signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, [])
 
 
 def _connect(stdout: int, stderr: int) -> None:

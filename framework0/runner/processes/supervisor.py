@@ -27,7 +27,10 @@ ABANDONED: Final = "abandoned"
 
 
 def main(descriptors: list[int], alive: int) -> int:
-    """Run one attempt as asked on the control line; return this process's exit status."""
+    """Run one attempt as asked on the control line; return this process's exit status.
+
+    It is not 0 when something of the step is left for the keeper to go on with.
+    """
     become_subreaper()
     control, line, log = Line(socket.socket(fileno=descriptors[0])), descriptors[1], descriptors[2]
     request = control.receive()
@@ -36,6 +39,8 @@ def main(descriptors: list[int], alive: int) -> int:
     tail = Tail(log) if request["command"] is not None else None
     wakeup = Wakeup()
     parent = os.getpid()
+    # A word to stop that comes before the step can hear it must wait for it, not be lost.
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
     started = monotonic()
     pid = os.fork()
     if pid == 0:
@@ -54,7 +59,7 @@ def main(descriptors: list[int], alive: int) -> int:
     # The runner is gone; there is nobody left to tell.
     except OSError:
         return 0
-    return 0
+    return 1 if ended["survivors"] else 0
 
 
 def report(why: str, **facts: Any) -> dict[str, Any]:

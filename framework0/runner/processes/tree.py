@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
 TERM_GRACE: Final = 1.0
 """Seconds between SIGTERM and SIGKILL: half of the 2 s within which ending a step must be over."""
@@ -30,6 +30,9 @@ KILL_LIMIT: Final = 3.0
 """Seconds of SIGKILL rounds after which what still lives (uninterruptible, or another user's) is named."""
 
 _KIBIBYTE: Final = 1024
+
+_NEWEST: Final = 256
+"""Process ids looked at, from the newest down, when hunting what forks faster than it is found."""
 
 _ROUND: Final = 0.005
 """Seconds to wait for an exit before looking for new descendants."""
@@ -47,7 +50,7 @@ class Process(NamedTuple):
 def look(pid: int) -> Process | None:
     """Return what is known about ``pid``, None when it is gone."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123
+        with open(f"/proc/{pid}/stat", "rb") as file:
             text = file.read()
     except OSError:
         return None
@@ -73,7 +76,7 @@ def descendants(root: int, spare: Collection[int] = ()) -> list[Process]:
 
 
 def _everything() -> Iterator[Process]:
-    for name in os.listdir("/proc"):  # noqa: PTH208
+    for name in os.listdir("/proc"):
         if name.isdigit():
             process = look(int(name))
             if process is not None:
@@ -92,6 +95,56 @@ def send(process: Process, number: int) -> bool:
     except PermissionError:
         return False
     return True
+
+
+class Hunt:
+    """Finds descendants faster than they can fork: after one full look, only at ids given out since.
+
+    The kernel counts process ids upwards and tells the newest (the last field of ``/proc/loadavg``), so a
+    process that forks and exits all the time is met within microseconds of its next birth, where a full
+    look takes milliseconds.
+    """
+
+    def __init__(self, spare: Collection[int]) -> None:
+        self._spare = spare
+        self._me = os.getpid()
+        self._seen = 0
+        self._killed: set[tuple[int, int]] = set()
+
+    def kill(self, processes: Iterable[Process]) -> bool:
+        """Send SIGKILL to each; False when it was news to none of them and only waiting is left."""
+        before = len(self._killed)
+        for process in processes:
+            if send(process, signal.SIGKILL):
+                self._killed.add((process.pid, process.started))
+        return len(self._killed) > before
+
+    def everything(self) -> list[Process]:
+        """Look everywhere; return parents before their children."""
+        self._seen = _newest_pid()
+        return descendants(self._me, self._spare)
+
+    def newcomers(self) -> Iterator[Process]:
+        """Look at the processes born since the last look, the newest first: the others have had time to end."""
+        since, self._seen = self._seen, _newest_pid()
+        for pid in range(self._seen, max(since, self._seen - _NEWEST), -1):
+            process = look(pid)
+            if process is not None and self._is_ours(process):
+                yield process
+
+    def _is_ours(self, process: Process) -> bool:
+        """Climb from ``process`` to this process. Nothing is remembered: ids are given out again."""
+        above: Process | None = process
+        while above is not None and above.pid > 1 and above.pid not in self._spare:
+            if above.parent == self._me:
+                return not process.ended
+            above = look(above.parent)
+        return False
+
+
+def _newest_pid() -> int:
+    with open("/proc/loadavg", "rb") as file:
+        return int(file.read().split()[-1])
 
 
 class Children:
@@ -154,12 +207,13 @@ class Children:
 
     def _kill(self) -> list[int]:
         until = monotonic() + KILL_LIMIT
+        hunt = Hunt(self.spare)
         while self.left():
-            for process in self._all():
-                send(process, signal.SIGKILL)
             if monotonic() > until:
                 return [process.pid for process in self._all()]
-            self._wait(_ROUND)
+            # Newcomers die as they are found; only when there is none is it worth looking everywhere.
+            if not hunt.kill(hunt.newcomers()) and not hunt.kill(hunt.everything()):
+                self._wait(_ROUND)
         return []
 
     def _all(self) -> list[Process]:

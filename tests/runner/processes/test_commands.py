@@ -1,0 +1,110 @@
+"""Commands: word by word, their exit code judged, their output kept."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from framework0.recipe import Policy
+from framework0.runner import FAILED, SUCCEEDED
+from framework0.runner.processes.tail import KEPT
+
+ECHO = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(map(os.fsencode, sys.argv[1:])))"
+HOSTILE_WORDS = ["$(touch x)", ";ls", "a\nb", "-rf", "`id`", "*", "", "'\"\\", "é\U0001f40d", " "]
+
+
+def test_words_reach_the_command_byte_for_byte(bench):
+    outcome = bench.run(command=(sys.executable, "-c", ECHO, *HOSTILE_WORDS))
+    assert outcome.state == SUCCEEDED
+    assert outcome.result["stdout"].split("\0") == HOSTILE_WORDS
+
+
+def test_a_word_that_is_not_utf8_survives(bench):
+    word = b"\xff\x80".decode("utf-8", "surrogateescape")
+    program = "import os, sys; print(os.fsencode(sys.argv[1]).hex(), os.environb[b'W'].hex())"
+    outcome = bench.run(command=(sys.executable, "-c", program, word), env={"W": word})
+    assert outcome.result["stdout"] == "ff80 ff80"
+
+
+def test_values_in_the_environment_reach_a_shell_unexpanded(bench):
+    outcome = bench.run(command='printf "%s" "$VALUE"', env={"VALUE": "$(echo no); `id`"})
+    assert outcome.result["stdout"] == "$(echo no); `id`"
+
+
+def test_a_string_goes_through_the_shell(bench):
+    outcome = bench.run(command="echo one | tr a-z A-Z && echo two >&2")
+    assert outcome.result == {"exit_code": 0, "stdout": "ONE"}
+    assert sorted(bench.log().split()) == ["ONE", "two"]
+
+
+def test_the_exit_code_is_judged_by_the_accepted_ones(bench):
+    policy = Policy(exit_codes=(0, 3))
+    assert bench.run(command="exit 3", policy=policy).state == SUCCEEDED
+    outcome = bench.run(command="echo so far; exit 4", policy=policy)
+    assert outcome.state == FAILED
+    assert outcome.failure.kind == "exit"
+    assert outcome.failure.message == "the command ended with exit code 4, not 0 or 3"
+    assert outcome.result == {"exit_code": 4, "stdout": "so far"}
+
+
+def test_a_signal_is_named(bench):
+    assert bench.run(command="kill -SEGV $$").failure.message == "the command was killed by SIGSEGV"
+
+
+@pytest.mark.parametrize(
+    ("command", "kind", "message"),
+    [
+        (("no-such-command-here",), "FileNotFoundError", 'no command "no-such-command-here"'),
+        (("/etc/passwd",), "PermissionError", "cannot be started: Permission denied"),
+        (("true", "x" * 3_000_000), "OSError", "cannot be started: Argument list too long"),
+    ],
+)
+def test_a_command_that_cannot_start_says_why(bench, command, kind, message):
+    outcome = bench.run(command=command)
+    assert outcome.state == FAILED
+    assert outcome.failure.kind == kind
+    assert message in outcome.failure.message
+
+
+def test_path_of_the_step_decides_which_command_is_found(bench, tmp_path):
+    tool = tmp_path / "bin" / "my-tool"
+    tool.parent.mkdir()
+    tool.write_text("#!/bin/sh\necho mine\n")
+    tool.chmod(0o755)
+    outcome = bench.run(command=("my-tool",), env={"PATH": str(tool.parent)})
+    assert outcome.result["stdout"] == "mine"
+
+
+def test_the_end_of_long_output_is_kept_and_the_log_has_all(bench):
+    lines = 20_000
+    outcome = bench.run(
+        command=(sys.executable, "-c", f"for i in range({lines}): print('line', i)")
+    )
+    kept = outcome.result["stdout"].split("\n")
+    assert kept[-1] == f"line {lines - 1}"
+    assert kept[0].startswith("line ")
+    assert len(outcome.result["stdout"]) <= KEPT
+    assert bench.log().count("\n") == lines
+
+
+def test_a_command_has_the_systems_signals_and_no_descriptor_of_ours(bench):
+    program = "import os, signal; print(sorted(os.listdir('/proc/self/fd'), key=int)[:-1], signal.pthread_sigmask(0, []), os.getsid(0) == os.getpid())"
+    mask = 'grep -E "SigIgn" /proc/self/status'
+    assert bench.run(command=mask).result["stdout"].split()[1].strip("0") == ""
+    assert (
+        bench.run(command=(sys.executable, "-c", program)).result["stdout"]
+        == "['0', '1', '2'] set() True"
+    )
+
+
+def test_output_that_is_not_text_becomes_text_and_stays_bytes_in_the_log(bench, tmp_path):
+    outcome = bench.run(command=r"printf 'a\377b'")
+    assert outcome.result["stdout"] == "a�b"
+    assert (tmp_path / "module_1.log").read_bytes() == b"a\xffb"
+
+
+def test_a_log_that_cannot_be_written_does_not_end_the_command(bench):
+    with open("/dev/full", "wb") as full:
+        outcome = bench.run(command="echo kept", log=full)
+    assert outcome.result == {"exit_code": 0, "stdout": "kept"}
