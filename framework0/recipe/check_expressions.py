@@ -247,6 +247,14 @@ class Expressions:
                 hint=did_you_mean(near) or f"write steps.{clipped(name)}.result.{clipped(part)}",
             )
         if step is None:
+            findings.error(
+                "not-upstream",
+                f"what stands in defaults holds for every step, and not every step waits for "
+                f"{clipped(name)!r}",
+                path,
+                inside=inside,
+                hint="move it into the steps that wait for that one",
+            )
             return
         target = self.steps.all[other]
         if target.phase == step.phase:

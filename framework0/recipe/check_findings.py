@@ -17,7 +17,7 @@ Pointers: TypeAlias = tuple[tuple[str, Path | Place], ...]
 """Further places of a problem with their words: paths in the document, or places elsewhere."""
 
 MAX_PROBLEMS: Final = 1_000
-"""Mistakes listed for one file: a generator that is wrong is wrong 100,000 times the same way."""
+"""Errors, and warnings, listed for one file: a generator that is wrong is wrong 100,000 times the same way."""
 
 MAX_COMPARISONS: Final = 100_000
 """Words compared in search of near names: about a second; later mistakes go without a guess."""
@@ -80,6 +80,7 @@ class Findings:
         self.meant: set[Path] = set()
         """Keys that were misspelt, as they should be: they are not missing as well."""
         self._comparisons = MAX_COMPARISONS
+        self._listed = {"error": 0, "warning": 0, "note": 0}
 
     def error(
         self,
@@ -135,11 +136,13 @@ class Findings:
         pointers: Pointers,
         inside: str,
     ) -> None:
-        if len(self.problems) > MAX_PROBLEMS:
+        self._listed[severity] += 1
+        if self._listed[severity] > MAX_PROBLEMS + 1:
             return
-        if len(self.problems) == MAX_PROBLEMS:
+        if self._listed[severity] > MAX_PROBLEMS:
+            # Errors and warnings are counted apart: no number of risks may hide a mistake.
+            message = f"more than {MAX_PROBLEMS:,} {severity}s: the others are not listed"
             code, severity, key, hint = "too-many-problems", "warning", True, "correct these first"
-            message = f"more than {MAX_PROBLEMS:,} problems: the others are not listed"
             path, pointers, inside = ("steps",), (), ""
         self.problems.append(
             Located(

@@ -146,15 +146,8 @@ def _read_input(findings: Findings, name: str, raw: Any) -> Input:
     if raw is None:
         return Input(name, required=True)
     if not isinstance(raw, dict):
-        word = _TYPES.get(type(raw), "")
-        example = "…" if word in {"list", "mapping"} else raw
-        findings.error(
-            "wrong-type",
-            f"the input {clipped(name)} must be a mapping, not {shown(raw)}",
-            path,
-            hint=f"write `{clipped(name)}: {{default: {example}}}`",
-        )
-        return Input(name)
+        misplaced_template(findings, keys.INPUT_KEYS["default"], raw, path)
+        return Input(name, type=_TYPES[type(raw)], default=raw)
     good = read_table(findings, keys.INPUT_KEYS, raw, path, "an input", readers=_INPUT_READERS)
     kind = good.get("type") or _TYPES.get(type(raw.get("default")), "string")
     secret = good.get("secret", False)

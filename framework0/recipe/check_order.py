@@ -63,7 +63,7 @@ def edges(findings: Findings, steps: Steps) -> list[Sequence[int]]:
         if (
             not before
             or step.position in before
-            or not single_phase
+            or (not single_phase and any(steps.all[at].phase != step.phase for at in before))
             or (len(before) > 1 and len(set(before)) < len(before))
         ):
             before = _careful_edges(findings, steps, step)

@@ -59,7 +59,13 @@ def json_schema(
         {
             "type": "object",
             "propertyNames": {"pattern": f"^{_WORD}$"},
-            "additionalProperties": {"anyOf": [{"$ref": "#/$defs/input"}, {"type": "null"}]},
+            "additionalProperties": {
+                "anyOf": [
+                    {"$ref": "#/$defs/input"},
+                    # Anything but a mapping is the default itself; nothing makes it required.
+                    {"type": ["null", "boolean", "number", "string", "array"]},
+                ]
+            },
         }
     )
     return {

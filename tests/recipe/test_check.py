@@ -55,6 +55,7 @@ FULL = """
       token: {secret: true}
       key: {secret: true, env: API_KEY, required: false}
       free:
+      short: 2.5
     defaults: {timeout: 1m, retry: 2, env: {A: "1"}}
     env: [HOME, HOME]
     steps:
@@ -114,6 +115,7 @@ def test_every_key_of_a_right_recipe_arrives_in_the_model():
         Input("token", secret=True, required=True, env="TOKEN"),
         Input("key", secret=True, env="API_KEY"),
         Input("free", required=True),
+        Input("short", "number", 2.5),
     )
     load, each, listing, pipe, other, alarm, tidy = recipe.steps
     assert [step.position for step in recipe.steps] == list(range(7))
@@ -246,9 +248,18 @@ def test_a_mistake_without_end_is_listed_a_thousand_times_and_no_more():
         f"  - {{name: s{n}, module: m, function: f, timeout: x}}\n" for n in range(1200)
     )
     checked = check("steps:\n" + steps)
-    assert len(checked.problems) == MAX_PROBLEMS + 1
+    # The list, the sentence that it is not whole, and the note about the order.
+    assert len(checked.problems) == MAX_PROBLEMS + 2
     assert checked.recipe is None
     assert "too-many-problems" in {problem.code for problem in checked.problems}
+
+
+def test_no_number_of_warnings_hides_an_error():
+    steps = "".join(f"  - {{name: s{n}, module: m, function: f, zzz: 1}}\n" for n in range(1200))
+    checked = check("steps:\n" + steps + "  - {name: last, type: shell}\n")
+    assert checked.recipe is None
+    assert [one.code for one in checked.problems if one.severity == "error"] == ["missing-key"]
+    assert "more than 1,000 warnings" in " ".join(one.message for one in checked.problems)
 
 
 def test_thousands_of_near_names_are_looked_for_only_for_a_while():
@@ -353,6 +364,20 @@ def test_environment_of_all_steps_may_hold_expressions_and_they_are_checked():
     )
     fine = "inputs: {x: {default: 1}}\ndefaults: {env: {A: '${{ inputs.x }}'}}\n"
     assert check(fine + one_step("")).recipe is not None
+
+
+def test_what_holds_for_every_step_cannot_read_the_result_of_one():
+    text = "defaults: {env: {A: '${{ steps.a.result }}'}}\n" + one_step("")
+    assert ("error", "not-upstream") in codes(text)
+
+
+def test_the_room_shows_its_names_and_no_others():
+    from framework0 import recipe
+
+    assert set(dir(recipe)) == set(recipe.__all__)
+    assert all(getattr(recipe, name) is not None for name in recipe.__all__)
+    with pytest.raises(AttributeError, match="no attribute 'recipes'"):
+        recipe.recipes  # noqa: B018
 
 
 def test_a_value_wrong_anyway_is_not_warned_about_a_second_time():
@@ -497,7 +522,7 @@ def test_each_wrong_command_is_refused(body):
         ("{a: {type: string, default: true}}", "default-type"),
         ("{a: {type: boolean, default: 1}}", "default-type"),
         ("{a: {type: mapping, default: []}}", "default-type"),
-        ("{a: [1]}", "wrong-type"),
+        ("{a: '${{ x }}'}", "template-misplaced"),
         ("{a: {defualt: 1}}", "unknown-key"),
         ("{1a: {}}", "bad-name"),
     ],

@@ -77,7 +77,7 @@ RIGHT = [
     "  - {name: b, type: shell, command: ls, shell: true}\n",
     "  - {name: b, type: recipe, recipe: x.yaml, args: {a: 1}}\n",
     "metadata: {name: x, version: 1.0, more: [1]}\ntest_meta: {test_id: 3}\n",
-    "inputs: {a: , b: {type: integer, default: 3}}\norder: graph\nenv: HOME\nfinally: []\n",
+    "inputs: {a: , c: 3, d: [x], b: {type: integer, default: 3}}\norder: graph\nenv: HOME\nfinally: []\n",
 ]
 
 WRONG = [
@@ -113,7 +113,6 @@ WRONG = [
     "stepps: []\n",
     "order: grahp\n",
     "inputs: {a-b: }\n",
-    "inputs: {a: 3}\n",
     "inputs: {a: {type: int}}\n",
     "defaults: {timeout: soon}\n",
     "env: [3]\n",
