@@ -172,6 +172,8 @@ class Capture:
     ) -> None:
         with _lock:
             _captures.remove(self)
+            if self.run_log is not None:
+                self.run_log.close()
             if _captures:
                 _follow(_captures[-1])
                 return
@@ -208,7 +210,8 @@ def _follow(capture: Capture) -> None:
 def capture_output(*, echo: bool = False, run_log: StepLog | None = None) -> Capture:
     """Return a ``with`` block in which each bound step's output goes to its own log.
 
-    With ``echo`` it goes to the terminal too. ``run_log`` takes what no step can be named for. Runs
+    With ``echo`` it goes to the terminal too. ``run_log`` takes what no step can be named for, and
+    is closed at the end. Runs
     of one process may overlap: the routers are installed once, and the newest run's settings hold.
     """
     return Capture(echo=echo, run_log=run_log)

@@ -62,6 +62,8 @@ class _StepHandler(logging.Handler):
 _stamp = _Stamp()
 _handler = _StepHandler()
 _known: dict[str, int] = {}
+_debug: list[bool] = []
+"""What :func:`configure` asked for, the latest last; empty: the environment decides."""
 
 
 def get_logger(name: str, debug: bool | None = None) -> logging.Logger:
@@ -78,16 +80,17 @@ def get_logger(name: str, debug: bool | None = None) -> logging.Logger:
         if _handler.formatter is None:
             _handler.setFormatter(_chosen_format())
         if debug is None and logger.level == logging.NOTSET:
-            debug = _debug_wanted()
+            debug = _debug[-1] if _debug else _debug_wanted()
     if debug is not None:
         logger.setLevel(logging.DEBUG if debug else logging.INFO)
     return logger
 
 
 def configure(*, style: str | None = None, debug: bool | None = None) -> Callable[[], None]:
-    """Choose ``human`` or ``json`` lines, and debug records for every logger given out so far.
+    """Choose ``human`` or ``json`` lines, and debug records for every logger.
 
-    Returns the function that undoes it. Without this call the environment variable
+    ``debug`` holds for the loggers given out so far and for those asked for later without an opinion
+    of their own. Returns the function that undoes it. Without this call the environment variable
     ``FRAMEWORK0_LOG`` chooses the style.
     """
     if style is not None and style not in _FORMATS:
@@ -97,11 +100,14 @@ def configure(*, style: str | None = None, debug: bool | None = None) -> Callabl
     if style is not None:
         _handler.setFormatter(_FORMATS[style]())
     if debug is not None:
+        _debug.append(debug)
         for name in levels:
             logging.getLogger(name).setLevel(logging.DEBUG if debug else logging.INFO)
 
     def undo() -> None:
         _handler.setFormatter(formatter)
+        if debug is not None and debug in _debug:
+            _debug.remove(debug)
         for name, level in levels.items():
             logging.getLogger(name).setLevel(level)
 

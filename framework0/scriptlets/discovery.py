@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from framework0.errors import ScriptletError
 from framework0.scriptlets.registry import Registered, register_class, registered
 from framework0.scriptlets.targets import load_module, user_place
-from framework0.scriptlets.usercode import UserCode
+from framework0.scriptlets.usercode import UserCode, active_roots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -40,20 +40,43 @@ def discover(
     problems: list[ScriptletError] = []
     report = problems.append if on_problem is None else on_problem
     with UserCode(roots, keep=True) as code:
-        for module in _plugin_modules(code.roots):
-            try:
-                load_module(code.roots, module)
-            except ScriptletError as problem:
-                report(problem)
-        if entry_points:
-            for point in _entry_points():
-                try:
-                    _load(point)
-                except ScriptletError as problem:
-                    report(problem)
+        _import_all(code.roots, entry_points=entry_points, report=report)
     if problems:
         raise ScriptletError("\n".join(map(str, problems)))
     return registered()
+
+
+def look_for(name: str) -> None:
+    """Import the plugins of the active run, if there is one, so that ``name`` gets registered.
+
+    Raises :class:`~framework0.errors.ScriptletError` with every broken plugin when it is not found:
+    one of them may be the one that was meant.
+    """
+    roots = active_roots()
+    if not roots:
+        return
+    problems: list[ScriptletError] = []
+    _import_all(roots, entry_points=True, report=problems.append)
+    if problems and name not in registered():
+        broken = "\n".join(map(str, problems))
+        raise ScriptletError(
+            f"no scriptlet is registered as {name!r}, and not all could be loaded:\n{broken}"
+        )
+
+
+def _import_all(
+    roots: Sequence[str], *, entry_points: bool, report: Callable[[ScriptletError], None]
+) -> None:
+    for module in _plugin_modules(roots):
+        try:
+            load_module(tuple(roots), module)
+        except ScriptletError as problem:
+            report(problem)
+    for point in _entry_points() if entry_points else ():
+        try:
+            _load(point)
+        except ScriptletError as problem:
+            report(problem)
 
 
 def _plugin_modules(roots: Sequence[str]) -> Iterator[str]:

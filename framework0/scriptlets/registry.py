@@ -126,7 +126,16 @@ def _described(thing: object) -> str:
 
 
 def get_scriptlet(name: str) -> type[BaseScriptlet]:
-    """Return the class registered as ``name``; raise ScriptletError with the near name."""
+    """Return the class registered as ``name``.
+
+    During a run, a name that is not known yet is looked for in the plugins of its workspace and in
+    the installed packages. Raises :class:`~framework0.errors.ScriptletError` with the near name, or
+    with what keeps a plugin from being loaded.
+    """
+    if name not in _entries:
+        from framework0.scriptlets.discovery import look_for
+
+        look_for(name)
     entry = _entries.get(name)
     if entry is not None:
         return entry.cls

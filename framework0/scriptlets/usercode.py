@@ -35,6 +35,12 @@ _installed: list[Installation] = []
 _path_before: list[str] = []
 
 
+def active_roots() -> tuple[str, ...]:
+    """Return the roots that are importable now, those of the run entered last first."""
+    with _lock:
+        return tuple(dict.fromkeys(root for each in reversed(_installed) for root in each.roots))
+
+
 class UserCode:
     """A ``with`` block in which the modules of ``roots`` can be imported.
 

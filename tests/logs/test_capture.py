@@ -83,6 +83,12 @@ def test_outside_a_step_the_terminal_gets_it_unless_there_is_a_log_of_the_run(te
     assert text_of(log_of("run")) == "kept\n"
 
 
+def test_the_log_of_the_run_is_complete_and_closed_at_the_end(terminal, log_of):
+    with capture_output(run_log=log_of("run")):
+        print("unfinished", end="")
+    assert log_of("run").path.read_text() == "unfinished"
+
+
 def test_the_real_streams_stay_in_reach(terminal, log_of):
     with capture_output(run_log=log_of("run")) as capture, bind(log_of("a"), "run", "a", 1):
         capture.stdout.write("result\n")

@@ -208,6 +208,15 @@ def test_configure_changes_style_and_level_and_gives_back_its_undo(log):
     assert HUMAN.fullmatch(second)
 
 
+def test_configure_holds_for_loggers_asked_for_later_that_have_no_opinion():
+    undo = configure(debug=True)
+    assert get_logger("later").level == logging.DEBUG
+    assert get_logger("opinion", debug=False).level == logging.INFO
+    undo()
+    undo()
+    assert get_logger("after").level == logging.INFO
+
+
 def test_configure_of_nothing_undoes_nothing():
     get_logger("loader", debug=True)
     configure()()

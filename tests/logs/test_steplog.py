@@ -250,6 +250,7 @@ def test_it_names_its_file(log):
     assert repr(log) == f"StepLog({str(log.path)!r})"
 
 
+@pytest.mark.slow
 @given(st.lists(st.text(st.characters(codec="utf-8"), max_size=8), max_size=30))
 def test_whatever_the_pieces_the_file_holds_their_sum(tmp_path_factory, pieces):
     path = tmp_path_factory.mktemp("log") / "1.log"
@@ -261,6 +262,7 @@ def test_whatever_the_pieces_the_file_holds_their_sum(tmp_path_factory, pieces):
     assert found == "".join(pieces)
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 6), min_size=1, max_size=12), st.booleans())
 def test_however_a_secret_is_cut_into_writes_it_is_masked(tmp_path_factory, cuts, flush):
     path = tmp_path_factory.mktemp("log") / "1.log"

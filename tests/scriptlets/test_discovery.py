@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from framework0.errors import ScriptletError
-from framework0.scriptlets import discover, get_scriptlet, register_scriptlet
+from framework0.scriptlets import UserCode, discover, get_scriptlet, register_scriptlet
 
 PLUGIN = """
 from scriptlets.framework import BaseScriptlet, register_scriptlet
@@ -144,6 +144,31 @@ def test_a_caller_who_goes_on_is_handed_each_problem(workspace):
     assert [type(problem) for problem in problems] == [ScriptletError, ScriptletError]
 
 
+def test_during_a_run_a_plugin_is_found_by_its_name_alone(workspace, installed):
+    root = workspace({"scriptlets/plugins/one.py": PLUGIN.format(name="One")})
+    installed({"anything": "acme_late"}, {"acme_late.py": PLUGIN.format(name="Late")})
+    with UserCode([root]):
+        assert get_scriptlet("one")().run(None, {}) == {"name": "One"}
+        assert get_scriptlet("late")
+        with pytest.raises(ScriptletError, match=r"did you mean one\?"):
+            get_scriptlet("onne")
+    with pytest.raises(ScriptletError, match="no scriptlet is registered as 'one'"):
+        get_scriptlet("one")
+
+
+def test_during_a_run_a_broken_plugin_is_told_only_if_it_may_be_the_one_meant(workspace):
+    root = workspace(
+        {
+            "scriptlets/plugins/bad.py": "1/0",
+            "scriptlets/plugins/good.py": PLUGIN.format(name="Good"),
+        }
+    )
+    with UserCode([root]):
+        assert get_scriptlet("good")
+        with pytest.raises(ScriptletError, match=r"'bad', and not all could be loaded:\n.*ZeroDiv"):
+            get_scriptlet("bad")
+
+
 def test_a_plugin_that_takes_a_taken_name_is_refused_with_both_places(workspace):
     root = workspace(
         {
@@ -155,6 +180,7 @@ def test_a_plugin_that_takes_a_taken_name_is_refused_with_both_places(workspace)
         discover([root], entry_points=False)
 
 
+@pytest.mark.slow
 def test_importing_the_discovery_reads_no_metadata():
     code = (
         "import sys\n"

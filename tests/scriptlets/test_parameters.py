@@ -134,6 +134,7 @@ json_values = st.recursive(
 )
 
 
+@pytest.mark.slow
 @given(st.dictionaries(st.text(min_size=1, max_size=5), json_values, min_size=1, max_size=5))
 def test_any_json_default_is_accepted_by_its_own_declaration(defaults):
     made = scriptlet(**defaults) if all(map(str.isidentifier, defaults)) else None

@@ -117,6 +117,7 @@ def test_a_text_that_only_begins_alike_is_left_alone():
     assert masker.mask(text) == text
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(secrets, around, around)
 def test_the_secret_itself_is_always_masked(secret, before, after):
@@ -124,6 +125,7 @@ def test_the_secret_itself_is_always_masked(secret, before, after):
     assert secret not in Masker([secret]).mask(before + secret + after)
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(secrets, st.binary(max_size=7), st.binary(max_size=7))
 def test_base64_is_found_at_any_position_in_a_longer_text(secret, before, after):
@@ -136,6 +138,7 @@ def test_base64_is_found_at_any_position_in_a_longer_text(secret, before, after)
         assert len(shown.replace(MASK, "")) <= (len(before) + len(after)) * 4 / 3 + 8
 
 
+@pytest.mark.slow
 @settings(max_examples=25)
 @given(secrets)
 def test_encoded_and_escaped_forms_are_found(secret):
