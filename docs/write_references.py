@@ -73,17 +73,38 @@ def key_section(key, words):
 def expressions_page():
     """Return the page of the expression language; its functions come from the language's table."""
     from framework0.recipe.expression_functions import FUNCTIONS
+    from framework0.recipe.expression_nodes import MAX_DEPTH
+    from framework0.recipe.expression_tokens import MAX_LENGTH
+    from framework0.recipe.expression_values import MAX_BITS, MAX_ITEMS, MAX_TEXT, MAX_WORK
 
-    rows = "\n".join(f"- `{function.usage}`" for _, function in sorted(FUNCTIONS.items()))
-    return f"{NOTICE}\n{EXPRESSIONS_BEFORE}\n{rows}\n\n{EXPRESSIONS_AFTER}"
+    rows = "\n".join(
+        f"| `{function.usage}` | {function.about} |" for _, function in sorted(FUNCTIONS.items())
+    )
+    limits = {
+        "length of an expression": f"{MAX_LENGTH:,} characters",
+        "levels, or operators in a row": f"{MAX_DEPTH}",
+        "elementary operations in one evaluation": f"{MAX_WORK:,}",
+        "a text that is made": f"{MAX_TEXT:,} characters",
+        "a list or mapping that is made": f"{MAX_ITEMS:,} items",
+        "a whole number": f"{MAX_BITS:,} bits",
+    }
+    bounds = "\n".join(f"| {what} | {most} |" for what, most in limits.items())
+    return f"{NOTICE}\n{EXPRESSIONS_BEFORE}{rows}\n{EXPRESSIONS_AFTER}{bounds}\n"
 
 
 EXPRESSIONS_BEFORE = """\
 # Expressions
 
 `${{ … }}` in a text is replaced by the value of what stands inside. A text that is nothing but one
-expression becomes the value itself, with its type; otherwise the value is turned into text. `when` is an
-expression without the braces.
+expression becomes the value itself, with its type; within a longer text, values are written as text: `true`,
+`null`, `3`, and lists and mappings as JSON. What an expression yields is never looked through again. `$${{`
+stands for a literal `${{`. `when` is an expression without the braces.
+
+| Written | Becomes, with `rows: 3` |
+| --- | --- |
+| `"${{ inputs.rows }}"` | the number 3 |
+| `"rows=${{ inputs.rows }}"` | the text `rows=3` |
+| `"$${{ inputs.rows }}"` | the text `${{ inputs.rows }}` |
 
 ## What can be read
 
@@ -97,13 +118,22 @@ expression without the braces.
 | `run.id`, `run.name`, `run.recipe` | the run's id, the name it was given, and its recipe's name |
 | `item`, `index` | the item of a `foreach` step, and its number from 0 |
 
-Unknown names are found before the run.
+Names with other characters than letters, digits and `_` stand in brackets: `steps['load data'].result`.
+Context keys have dots in them, so the longest key that fits is taken: `context.a.b.c` is the key `a.b.c`, else
+the part `c` of the key `a.b`, else `b.c` within the key `a`. `context['a.b']` is never
+looked for as `b` within `a`.
+
+Unknown inputs, steps, variables and misspelt names are found before the run. What is not there when it is read
+fails the step, unless it may be missing: `context.get('key', 0)` and `default(x, y)`, which is y where x leads to
+nothing or to null.
 
 ## Operators
 
 `+ - * / // %`, comparisons (`== != < <= > >=`), `in` and `not in`, `and or not`, `x if y else z`, lists and
 mappings written out, and `.` or `[ ]` for a key or an index. There is no assignment, no loop, and no way to
-Python's own objects: a dot is always a key.
+Python's own objects: a dot is always a key. Numbers, texts and lists can be added; only two numbers or two texts
+can be put in order; `/` never cuts off, `//` rounds down. A boolean is no number. An object that is no data (a
+step in the same process may return one) can be passed on whole, and nothing else.
 
 ## Status
 
@@ -111,13 +141,23 @@ In `when`: `always()`, `failed()` and `succeeded()` ask how the steps this one w
 `when` asks so is considered also when one of them failed.
 
 ## Functions
+
+There are these, and no others; values have no methods.
+
+| Function | What it gives |
+| --- | --- |
+| `always()`, `failed()`, `succeeded()` | see above |
+| `default(x, y)` | x, or y where x leads to nothing or to null |
 """
 
-EXPRESSIONS_AFTER = """\
+EXPRESSIONS_AFTER = """
 ## Bounds
 
-An expression has a budget of work and a bound on the size of its result, so it always ends, soon. What is
+An expression always ends, soon: each operation knows the size of its result before it computes it. What is
 refused is refused with its place; a value never appears in the message, since it may be secret.
+
+| Bound | Most |
+| --- | --- |
 """
 
 

@@ -202,36 +202,39 @@ def _mapping(name: str, work: Evaluation, value: Any) -> Mapping[Any, Any]:
 
 
 class Function(NamedTuple):
-    """A function of the language: how many arguments it takes, and how it is shown."""
+    """A function of the language: how many arguments it takes, and how it is explained."""
 
     call: Callable[..., Any]
     least: int
     most: int
     usage: str
+    about: str
 
 
 MANY: Final = 100
 
 FUNCTIONS: Final[dict[str, Function]] = {
-    "bool": Function(_boolean, 1, 1, "bool(x)"),
-    "contains": Function(_contains, 2, 2, "contains(whole, part)"),
-    "endswith": Function(_ends, 2, 2, "endswith(text, end)"),
-    "float": Function(_floating, 1, 1, "float(x)"),
-    "int": Function(_whole, 1, 1, "int(x)"),
-    "join": Function(_join, 1, 2, "join(list, separator)"),
-    "keys": Function(_keys, 1, 1, "keys(mapping)"),
-    "len": Function(_count, 1, 1, "len(x)"),
-    "lower": Function(_lower, 1, 1, "lower(text)"),
-    "max": Function(_greatest, 1, MANY, "max(list)"),
-    "min": Function(_least, 1, MANY, "min(list)"),
-    "round": Function(_round, 1, 2, "round(number, places)"),
-    "sorted": Function(_sorted, 1, 1, "sorted(list)"),
-    "split": Function(_split, 1, 2, "split(text, separator)"),
-    "startswith": Function(_starts, 2, 2, "startswith(text, start)"),
-    "str": Function(_text, 1, 1, "str(x)"),
-    "sum": Function(_sum, 1, 1, "sum(list)"),
-    "upper": Function(_upper, 1, 1, "upper(text)"),
-    "values": Function(_values, 1, 1, "values(mapping)"),
+    "bool": Function(_boolean, 1, 1, "bool(x)", "whether x is neither empty, 0, false nor null"),
+    "contains": Function(_contains, 2, 2, "contains(whole, part)", "the same as `part in whole`"),
+    "endswith": Function(_ends, 2, 2, "endswith(text, end)", "whether the text ends so"),
+    "float": Function(_floating, 1, 1, "float(x)", "the number x, or the one a text spells"),
+    "int": Function(_whole, 1, 1, "int(x)", "the whole number a text spells, or a number cut off"),
+    "join": Function(_join, 1, 2, "join(list, separator)", "the items as one text"),
+    "keys": Function(_keys, 1, 1, "keys(mapping)", "the list of its keys"),
+    "len": Function(_count, 1, 1, "len(x)", "the length of a text, a list or a mapping"),
+    "lower": Function(_lower, 1, 1, "lower(text)", "the text in small letters"),
+    "max": Function(_greatest, 1, MANY, "max(list)", "the greatest item; also `max(a, b, …)`"),
+    "min": Function(_least, 1, MANY, "min(list)", "the least item; also `min(a, b, …)`"),
+    "round": Function(_round, 1, 2, "round(number, places)", "the number rounded, half to even"),
+    "sorted": Function(_sorted, 1, 1, "sorted(list)", "the numbers or texts in rising order"),
+    "split": Function(
+        _split, 1, 2, "split(text, separator)", "its parts; at blanks if none is given"
+    ),
+    "startswith": Function(_starts, 2, 2, "startswith(text, start)", "whether the text begins so"),
+    "str": Function(_text, 1, 1, "str(x)", "x as it stands within a text"),
+    "sum": Function(_sum, 1, 1, "sum(list)", "the numbers added up"),
+    "upper": Function(_upper, 1, 1, "upper(text)", "the text in capital letters"),
+    "values": Function(_values, 1, 1, "values(mapping)", "the list of its values"),
 }
 
 STATUS: Final = frozenset({"always", "failed", "succeeded"})
