@@ -54,7 +54,7 @@ def resolve(word: str, complain: Callable[..., None]) -> Scalar:
     if word in TRUTHY:
         complain(
             "looks-like-boolean",
-            f"{word} is text here, not a boolean",
+            f"{word!r} is text here, not a boolean",
             hint=f"write {TRUTHY[word]}, or quote it if you mean the word",
             severity="warning",
         )
@@ -87,14 +87,14 @@ def _not_a_number(word: str, complain: Callable[..., None]) -> str | None:
     if re.fullmatch(NOT_FINITE, word):
         complain(
             "number-not-finite",
-            f"{word} is not a number that JSON, the journal or another step could take",
+            f"{word!r} is not a number that JSON, the journal or another step could take",
             hint="write a number, or null for no value",
         )
         return None
     if re.fullmatch(UNDERSCORED, word):
         complain(
             "looks-like-number",
-            f"{shorten(word)} is text here, not a number",
+            f"{shorten(word)!r} is text here, not a number",
             hint=f"write {shorten(word.replace('_', ''))}, or quote it if you mean the text",
             severity="warning",
         )

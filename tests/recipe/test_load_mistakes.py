@@ -23,7 +23,8 @@ def problems_of(case):
 def shape_of(message):
     """Return a message without what it quotes and counts, so that two of one cause are equal."""
     unquoted = re.sub(r"'[^']*'|\"[^\"]*\"|`[^`]*`", "…", message)
-    words = re.sub(r"\S*[0-9]\S*|[*&!]\S+", "…", unquoted)
+    steps = re.sub(r"\S+ \(line \d+\)(?: → \S+ \(line \d+\))*(?: → \S+)?", "…", unquoted)
+    words = re.sub(r"\S*[0-9]\S*|[*&!]\S+", "…", steps)
     return re.sub(r"(?:…[\s,]*)+", "… ", words)
 
 

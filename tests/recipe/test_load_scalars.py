@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 import pytest
 import yaml12
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from framework0.errors import RecipeError
 from framework0.recipe.load import parse_text
 from framework0.recipe.scalars import shorten
 
@@ -123,16 +122,17 @@ def test_a_number_written_by_python_is_read_as_the_same_number(number):
 
 
 @settings(max_examples=300)
-@given(st.text(alphabet="0123456789+-.eExo_:~abfnulTRUEinf", min_size=1, max_size=12))
-def test_where_nothing_is_told_the_native_reader_reads_the_same(word):
+@given(st.text(alphabet="0123456789+-.eExo_", min_size=1, max_size=12))
+def test_what_is_a_number_here_is_the_same_number_to_the_native_reader(word):
+    # Not the other way round: the native reader takes +-0 and 0o-0 for numbers as well.
+    text = f"a: &x '{word}'\nb: &y {word}\n"
     try:
-        expected = yaml12.parse_yaml(f"a: &x {word}\n")["a"]
-    except ValueError:
+        document = parse_text(text)
+    except RecipeError:
         return
-    document = parse_text(f"a: &x {word}\n")
-    if not document.problems and not isinstance(expected, (dict, list)):
-        assert document.data["a"] == expected or math.isinf(expected)
-        assert type(document.data["a"]) is type(expected)
+    value = document.data["b"]
+    if not document.problems and type(value) in {int, float}:
+        assert repr(yaml12.parse_yaml(text)["b"]) == repr(value)
 
 
 def test_a_shortened_text_tells_how_long_it_was():
