@@ -22,6 +22,11 @@ for _name in [name for name in os.environ if name.startswith("FRAMEWORK0_")]:
 for _name in ("DEBUG", "NO_COLOR", "FORCE_COLOR"):
     os.environ.pop(_name, None)
 
+# The programs that tests start find the sources under test, installed or not.
+os.environ["PYTHONPATH"] = os.pathsep.join(
+    filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
+)
+
 
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session, exitstatus):
@@ -60,19 +65,6 @@ def run_python(tmp_path):
             encoding="utf-8",
             timeout=timeout,
             check=False,
-        )
-
-    return run
-
-
-@pytest.fixture
-def run_command(run_python):
-    """Run ``framework0 ARGS`` from the sources under test, installed or not."""
-
-    def run(*args, env=None, **options):
-        path = os.pathsep.join(filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH")]))
-        return run_python(
-            "-m", "framework0", *args, env={"PYTHONPATH": path, **(env or {})}, **options
         )
 
     return run

@@ -68,7 +68,7 @@ def write(workspace):
 @pytest.mark.parametrize("recipe", sorted(RECIPES.glob("*.yaml")), ids=lambda path: path.stem)
 def test_an_example_recipe_runs_through_the_documented_runner_from_another_folder(recipe, tmp_path):
     ended = subprocess.run(
-        [sys.executable, RUNNER, "--recipe", recipe, "--debug"],
+        [sys.executable, RUNNER, "--recipe", recipe, "--workspace", REPOSITORY, "--debug"],
         cwd=tmp_path,
         env={**os.environ, "FRAMEWORK0_HOME": str(tmp_path / "state")},
         capture_output=True,
