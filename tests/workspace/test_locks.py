@@ -23,6 +23,11 @@ print("held", flush=True)
 """
 
 
+def _plain():
+    """The environment without what makes children measure coverage: a kill tears its file too."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+
+
 @pytest.fixture
 def other(tmp_path):
     """Start another process that holds a lock; it is ended with the test."""
@@ -30,7 +35,7 @@ def other(tmp_path):
 
     def start(path, then="signal.pause()"):
         command = [sys.executable, "-c", HOLD.format(then=then), str(path)]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=_plain())
         started.append(process)
         assert process.stdout.readline() == "held\n"
         return process
@@ -69,7 +74,7 @@ def test_a_dead_holder_is_none(tmp_path, other):
 def test_a_child_that_outlives_the_holder_holds_nothing(tmp_path, other):
     path = tmp_path / "lock"
     process = other(
-        path, "import os\nchild = os.fork()\nif child: print(child, flush=True)\nsignal.pause()"
+        path, "import os\nif os.fork() == 0: print(os.getpid(), flush=True)\nsignal.pause()"
     )
     child = int(process.stdout.readline())
     try:
@@ -213,7 +218,9 @@ resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))
 with hold(Path(sys.argv[1])):
     assert holder(Path(sys.argv[1])).pid == 0
 """
-    subprocess.run([sys.executable, "-c", program, str(tmp_path / "lock")], check=True)
+    subprocess.run(
+        [sys.executable, "-c", program, str(tmp_path / "lock")], env=_plain(), check=True
+    )
 
 
 def _link(path, victim):

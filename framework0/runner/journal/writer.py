@@ -81,7 +81,7 @@ class HistoryWriter:
     def commit(
         self, entries: Sequence[Entry], changes: Sequence[Change] = (), row: RunRow | None = None
     ) -> None:
-        """Make ``entries``, their ``changes`` and the run's new ``row`` durable: all or none.
+        """Make ``entries`` (one at least), ``changes`` and the run's new ``row`` durable, or none.
 
         Raises :class:`~framework0.errors.JournalError`; the connection is then never written again.
         """
@@ -97,13 +97,9 @@ class HistoryWriter:
         except sqlite3.Error as error:
             raise explain(error, self._path, "write") from error
         except OSError as error:
-            raise JournalError(
-                f"cannot lock {self._gate.path}: {error.strerror} (errno {error.errno}); "
-                "resume the run when that is repaired"
-            ) from error
+            raise self._no_gate(error) from error
         self._batch += len(rows)
-        if rows:
-            self._head = rows[-1][3]
+        self._head = rows[-1][3]
         self.records += sum(count for _, count, _, _ in rows)
 
     def close(self) -> None:
@@ -112,10 +108,18 @@ class HistoryWriter:
             # The last one to leave moves the log into the database, and must not be overtaken.
             with self._gate:
                 self._connection.close()
-        except sqlite3.Error as error:
-            raise explain(error, self._path, "close") from error
+        except OSError as error:
+            raise self._no_gate(error) from error
         finally:
+            # SQLite's own locks guard this too; the gate only keeps others from polling for them.
+            self._connection.close()
             self._gate.close()
+
+    def _no_gate(self, error: OSError) -> JournalError:
+        return JournalError(
+            f"cannot lock {self._gate.path}: {error.strerror} (errno {error.errno}); "
+            "resume the run when that is repaired"
+        )
 
     def _rows(self, entries: Sequence[Entry]) -> list[tuple[int, int, str, int]]:
         try:
@@ -146,7 +150,7 @@ class HistoryWriter:
         if row.finished is None:
             return row.sealed()
         # The end is part of what it seals: how many entries there are, and the last checksum.
-        head = rows[-1][3] if rows else self._head
+        head = rows[-1][3]
         records = self.records + sum(count for _, count, _, _ in rows)
         return row._replace(records=records, head=head).sealed()
 

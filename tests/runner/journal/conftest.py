@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -71,8 +72,14 @@ def python():
     """Run a program in a process of its own and return what it printed; its failure is ours."""
 
     def run(program, *arguments):
+        # Limits and strange users would also spoil the files that coverage writes in children.
+        plain = {
+            name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")
+        }
         command = [sys.executable, "-c", program, *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+        done = subprocess.run(
+            command, capture_output=True, text=True, timeout=60, env=plain, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

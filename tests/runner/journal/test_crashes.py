@@ -41,9 +41,14 @@ for number in range(first, first + 1_000_000):
 """
 
 
+def _plain():
+    """The environment without what makes children measure coverage: a kill tears its file too."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
+
+
 def _start(path, run_id, first, resume):
     command = [sys.executable, "-c", WRITER, str(path), run_id, str(first), str(int(resume))]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, bufsize=0, env=_plain())
 
 
 def _read_lines(process, at_least):
@@ -181,6 +186,7 @@ with writer._gate:
             str(path),
         ],
         stdout=subprocess.PIPE,
+        env=_plain(),
     )
     child = int(dying.stdout.read())
     dying.stdout.close()

@@ -110,7 +110,7 @@ def test_no_flipped_bit_makes_another_history(small, path, header, record, chang
     with path.open("r+b", buffering=0) as file:
         for position, byte in enumerate(content):
             ours = position // PAGE + 1 in pages and byte
-            bits = range(8) if ours and (finish or luck.random() < 0.1) else (luck.randrange(8),)
+            bits = range(8) if ours and (finish or luck.random() < 0.03) else (luck.randrange(8),)
             if not ours and luck.random() > 0.05:
                 continue
             for bit in bits:
@@ -120,7 +120,7 @@ def test_no_flipped_bit_makes_another_history(small, path, header, record, chang
                 refused += _refused_or_same(path, original)
             file.seek(position)
             file.write(bytes([byte]))
-    assert tried > 3_000
+    assert tried > (20_000 if finish else 1_000)
     assert refused > tried / 2
 
 

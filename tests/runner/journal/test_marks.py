@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 
@@ -7,6 +8,11 @@ import pytest
 
 from framework0.errors import JournalError
 from framework0.runner.journal.marks import MAX_ATTEMPTS, StartMarks, read_marks
+
+
+def _plain():
+    """The environment without what makes children measure coverage: a kill tears its file too."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")}
 
 
 @pytest.fixture
@@ -34,7 +40,7 @@ for node in range(5000):
     marks.add(node)
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    killed = subprocess.run([sys.executable, "-c", program, str(path)], check=False)
+    killed = subprocess.run([sys.executable, "-c", program, str(path)], env=_plain(), check=False)
     assert killed.returncode == -9
     assert read_marks(path)[:5000] == (1,) * 5000
 
@@ -108,6 +114,10 @@ except JournalError as error:
     print("told")
 """
     done = subprocess.run(
-        [sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", program, str(path)],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=_plain(),
     )
     assert done.stdout == "told\n"
