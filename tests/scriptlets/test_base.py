@@ -8,11 +8,15 @@ import sys
 import threading
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from framework0.context import Context
 from framework0.logs import StepLog, bind
 from framework0.logs.loggers import forget_loggers
 from framework0.scriptlets import BaseScriptlet, Control, Resources, perform
+from framework0.scriptlets.naming import default_name
+from framework0.source.naming import default_name as name_in_source
 
 
 class Looks(BaseScriptlet):
@@ -225,3 +229,8 @@ def test_a_class_may_take_arguments_of_its_own():
             return self.factor
 
     assert perform(Takes(5), Context()) == 5
+
+
+@given(st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,20}", fullmatch=True))
+def test_the_name_read_from_the_source_is_the_same_as_the_one_at_run_time(class_name):
+    assert name_in_source(class_name) == default_name(type(class_name, (), {}))
