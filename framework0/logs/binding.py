@@ -43,8 +43,12 @@ class Binding:
         trace: TracebackType | None,
     ) -> None:
         if self._token is not None:
-            _current.reset(self._token)
-            self._token = None
+            token, self._token = self._token, None
+            try:
+                _current.reset(token)
+            except ValueError:
+                # A coroutine abandoned by its loop is closed in another context; its own is gone.
+                return
 
 
 def bind(log: StepLog | None, run: str, step: str, attempt: int) -> Binding:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import contextvars
 import io
 import logging
 import os
@@ -319,6 +320,18 @@ def test_bindings_nest_and_the_outer_one_comes_back(log_of):
         assert (outer.run, outer.step, outer.attempt) == ("run", "a", 1)
     assert bound_step() is None
     assert isinstance(outer, Binding)
+
+
+def test_a_coroutine_closed_in_another_context_than_its_own_leaves_quietly():
+    async def step():
+        with bind(None, "run", "a", 1):
+            await asyncio.sleep(0)
+
+    abandoned = step()
+    contextvars.copy_context().run(abandoned.send, None)
+    with bind(None, "run", "b", 1) as mine:
+        abandoned.close()
+        assert bound_step() is mine
 
 
 def test_leaving_a_binding_twice_changes_nothing(log_of):
