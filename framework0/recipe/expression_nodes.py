@@ -304,8 +304,12 @@ def _descend(
     value: Any, parts: list[Part], keys: list[Any], done: int, start: int, text: str
 ) -> Any:
     for part, key in zip(parts[done:], keys[done:], strict=True):
-        shown = shorten(text[start : part.end])
-        value = _at(part.start, _field, value, key, shown, part.node is None)
+        # The usual case needs no words for what may go wrong.
+        found = value.get(key, MISSING) if type(value) is dict and type(key) is str else MISSING
+        if found is MISSING:
+            shown = shorten(text[start : part.end])
+            found = _at(part.start, _field, value, key, shown, part.node is None)
+        value = found
     return value
 
 

@@ -84,6 +84,7 @@ class Finder:
     def __init__(self, roots: Sequence[str]) -> None:
         self.roots = tuple(dict.fromkeys(os.path.abspath(root) for root in roots))
         self._known: dict[str, Found | None] = {}
+        self._compiled: dict[str, frozenset[str]] = {}
         self._elsewhere = [
             os.path.abspath(entry or os.curdir)
             for entry in sys.path
@@ -111,7 +112,7 @@ class Finder:
             return Native(name, above.trusted)
         folders = above.folders if isinstance(above, SourceFile | Namespace) else ()
         local = isinstance(above, SourceFile | Namespace) and above.local
-        found = _in_folders(name, last, folders, local=local)
+        found = self._in_folders(name, last, folders, local=local)
         if found is None and (name in DOCUMENTED_MODULES or name.startswith("framework0.")):
             return Ours(name)
         return found
@@ -120,25 +121,63 @@ class Finder:
         if name in sys.builtin_module_names:
             return Native(name, trusted=True)
         if name in sys.stdlib_module_names:
-            found = _in_folders(name, name, self._elsewhere, local=False)
+            found = self._in_folders(name, name, self._elsewhere, local=False)
             return found._replace(trusted=True) if isinstance(found, Native) else found
         if name == "framework0":
             return Ours(name)
         return (
             self._in_roots(name)
-            or _in_folders(name, name, self._elsewhere, local=False, namespaces=False)
+            or self._in_folders(name, name, self._elsewhere, local=False, namespaces=False)
             or _editable(name)
-            or _in_folders(name, name, (*self.roots, *self._elsewhere), local=True)
+            or self._in_folders(name, name, (*self.roots, *self._elsewhere), local=True)
             or (Ours(name) if name in DOCUMENTED_MODULES else None)
         )
 
     def _in_roots(self, name: str) -> Found | None:
         namespaces = name in DOCUMENTED_FOLDERS
         for root in self.roots:
-            found = _in_folders(name, name, (root,), local=True, namespaces=namespaces)
+            found = self._in_folders(name, name, (root,), local=True, namespaces=namespaces)
             if found is not None:
                 return found
         return None
+
+    def _in_folders(
+        self, name: str, last: str, folders: Sequence[str], *, local: bool, namespaces: bool = True
+    ) -> Found | None:
+        """Look for one module in ``folders``, in their order, as Python's path finder does."""
+        portions: list[str] = []
+        for folder in folders:
+            path = os.path.join(folder, last)
+            if os.path.isdir(path):
+                start = os.path.join(path, "__init__.py")
+                if os.path.isfile(start):
+                    return SourceFile(name, start, local, (path,))
+                portions.append(path)
+            if last in self._extensions(folder):
+                return Native(name, trusted=False)
+            if os.path.isfile(path + ".py"):
+                return SourceFile(name, path + ".py", local)
+            if os.path.isfile(path + ".pyc"):
+                return Native(name, trusted=False)
+        if portions and namespaces:
+            return Namespace(name, tuple(portions), local)
+        return None
+
+    def _extensions(self, folder: str) -> frozenset[str]:
+        """Return the names of the compiled modules in ``folder``, which is listed once."""
+        if folder not in self._compiled:
+            try:
+                names = os.listdir(folder)
+            except OSError:
+                names = []
+            self._compiled[folder] = frozenset(
+                file.partition(".")[0] for file in names if file.endswith(_EXTENSIONS)
+            )
+        return self._compiled[folder]
+
+    def archives(self) -> list[str]:
+        """Return the entries of the import path that are files, into which is not looked."""
+        return [entry for entry in (*self.roots, *self._elsewhere) if os.path.isfile(entry)]
 
     def near(self, name: str) -> tuple[str, ...]:
         """Return names of modules that resemble ``name``, best first."""
@@ -166,51 +205,6 @@ class Finder:
                     count += 1
                     if count >= MAX_LISTED:
                         return
-
-
-def _in_folders(
-    name: str, last: str, folders: Sequence[str], *, local: bool, namespaces: bool = True
-) -> Found | None:
-    """Look for one module in ``folders``, in their order, as Python's path finder does."""
-    portions: list[str] = []
-    for folder in folders:
-        path = os.path.join(folder, last)
-        if os.path.isdir(path):
-            start = os.path.join(path, "__init__.py")
-            if os.path.isfile(start):
-                return SourceFile(name, start, local, (path,))
-            portions.append(path)
-        if _has_extension(folder, last):
-            return Native(name, trusted=False)
-        if os.path.isfile(path + ".py"):
-            return SourceFile(name, path + ".py", local)
-    if portions and namespaces:
-        return Namespace(name, tuple(portions), local)
-    return None
-
-
-def _has_extension(folder: str, last: str) -> bool:
-    if last not in _stems_of_extensions(folder):
-        return False
-    from importlib.machinery import EXTENSION_SUFFIXES
-
-    return any(os.path.isfile(os.path.join(folder, last + suffix)) for suffix in EXTENSION_SUFFIXES)
-
-
-_extension_stems: dict[str, frozenset[str]] = {}
-
-
-def _stems_of_extensions(folder: str) -> frozenset[str]:
-    """Return the names of the extension modules in ``folder``, listed once per process."""
-    if folder not in _extension_stems:
-        try:
-            names = os.listdir(folder)
-        except OSError:
-            names = []
-        _extension_stems[folder] = frozenset(
-            file.partition(".")[0] for file in names if file.endswith(_EXTENSIONS)
-        )
-    return _extension_stems[folder]
 
 
 def _editable(name: str) -> Found | None:

@@ -189,6 +189,9 @@ class Library:
             # A package may extend where its submodules are found.
             if isinstance(read, Module) and b"__path__" in read.content:
                 return Unknown(f"{parent} finds its modules itself")
+        archives = self.finder.archives()
+        if archives:
+            return Unknown(f"it may be in {archives[0]}, into which is not looked")
         return Missing("module", self.finder.near(module))
 
     def _offered(self, module: Module) -> list[str]:

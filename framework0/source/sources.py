@@ -1,4 +1,7 @@
-"""Answers about the code behind steps, from reading alone, each worked out once."""
+"""Answers about the code behind steps, from reading alone, each worked out once.
+
+A run asks for digests only, so what the other questions need is imported when they are asked.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,10 @@ import ast
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from framework0.source.classes import Family
 from framework0.source.digesting import Digester
 from framework0.source.facts import NO_CONTEXT, NOT_KNOWN, Answer, Facts, Unknown
 from framework0.source.native import NativeName, native_signature
-from framework0.source.plugins import plugin_kinds
 from framework0.source.resolving import Code, Library, OurName, Resolved
-from framework0.source.signing import signature_of
-from framework0.source.touching import facts_of_function, facts_of_scriptlet
 
 if TYPE_CHECKING:
     import os
@@ -60,6 +59,8 @@ class Sources:
     def _signature(self, module: str, function: str) -> Answer:
         resolved = self._resolve(module, function)
         if isinstance(resolved, Code):
+            from framework0.source.signing import signature_of
+
             return signature_of(self._library, resolved, owner="." in function)
         if isinstance(resolved, NativeName):
             return native_signature(resolved)
@@ -90,6 +91,9 @@ class Sources:
             return NO_CONTEXT
         if not isinstance(resolved, Code):
             return NOT_KNOWN
+        from framework0.source.classes import Family
+        from framework0.source.touching import facts_of_function, facts_of_scriptlet
+
         if not isinstance(resolved.node, ast.ClassDef):
             return facts_of_function(self._library, resolved)
         family = Family(self._library, resolved)
@@ -112,5 +116,7 @@ class Sources:
     def step_kinds(self) -> Mapping[str, tuple[str, str]]:
         """Return the scriptlets registered in ``scriptlets/plugins``: name to (module, class)."""
         if self._kinds is None:
+            from framework0.source.plugins import plugin_kinds
+
             self._kinds = MappingProxyType(plugin_kinds(self._library))
         return self._kinds

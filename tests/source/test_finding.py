@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import importlib.machinery
 import os
+import subprocess
 import sys
 import time
 
@@ -147,6 +148,14 @@ def test_a_module_in_the_place_of_a_function_is_said_to_be_one(tree):
     assert tree.signature("space", "f") == Missing("function")
 
 
+def test_modules_without_source_or_in_archives_are_not_called_missing(tree, monkeypatch):
+    tree.file("bare.pyc", b"")
+    assert "no source" in tree.signature("bare", "f").reason
+    archive = tree.file("lib.zip", b"PK")
+    monkeypatch.syspath_prepend(str(archive))
+    assert "lib.zip" in tree.signature("nowhere", "f").reason
+
+
 def test_listing_for_near_names_has_an_end(tree, monkeypatch):
     monkeypatch.setattr("framework0.source.finding.MAX_LISTED", 20)
     for number in range(30):
@@ -248,3 +257,23 @@ def test_a_thousand_questions_cost_next_to_nothing(tree):
         sources.digest(*name)
     # Three answers from memory; even a busy machine gives them in some microseconds each.
     assert time.perf_counter() - began < 1
+
+
+def test_the_door_offers_its_names_and_no_others():
+    import framework0.source as door
+
+    assert door.__all__ == sorted(door.__all__)
+    for name in door.__all__:
+        assert getattr(door, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'nothing'"):
+        door.nothing  # noqa: B018
+
+
+def test_asking_for_digests_loads_no_more_than_they_need():
+    code = (
+        "import sys; from framework0.source import Sources\n"
+        "Sources(['.']).digest('steps', 'f')\n"
+        "print([m for m in ('signing', 'touching', 'plugins') if f'framework0.source.{m}' in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import importlib.machinery
 import inspect
 import json
 import sys
@@ -304,8 +305,6 @@ def test_builtins_that_are_not_there_or_do_not_say(tree):
 
 
 def test_compiled_modules_of_others_are_not_loaded(tree):
-    import importlib.machinery
-
     suffix = importlib.machinery.EXTENSION_SUFFIXES[0]
     tree.file(f"fast{suffix}", b"not even a library")
     assert "compiled" in tree.signature("fast", "f").reason
@@ -414,3 +413,19 @@ def test_parameters_can_be_written_as_json(tree):
     (parameter,) = tree.signature("steps", "f").parameters
     assert json.loads(json.dumps(parameter._asdict()))["types"] == ["integer"]
     assert parameter == Parameter("a", ORDINARY, False, ("integer",), 1)
+
+
+def test_python_modules_that_cannot_be_loaded_or_make_names_up(monkeypatch, tree):
+    def refuse(name):
+        raise ImportError(name)
+
+    monkeypatch.setattr("importlib.import_module", refuse)
+    assert "cannot be loaded" in tree.signature("math", "sqrt").reason
+
+
+def test_a_star_import_from_compiled_modules_is_looked_through(tree):
+    tree.write(steps="from math import *\nfrom fast import *\n", other="from math import *\n")
+    assert shown(tree.signature("steps", "sqrt")) == [("x", POSITIONAL, True)]
+    assert isinstance(tree.signature("other", "sqroot"), Missing)
+    tree.file(f"fast{importlib.machinery.EXTENSION_SUFFIXES[0]}", b"")
+    assert "compiled" in tree.signature("steps", "anything").reason
