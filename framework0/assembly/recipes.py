@@ -43,6 +43,22 @@ def recipe_from_text(text: str, file: str, workspace: Workspace) -> Recipe:
     return approved(checked(parse_text(text, file), workspace))
 
 
+def recorded_recipe(text: str, file: str) -> Recipe:
+    """Return the recipe of a run as it was recorded, whatever has become of its file and its code.
+
+    For looking at a run: nothing of the code is read, so that its absence hides no history. Raises
+    :class:`~framework0.errors.RecipeError` when this version reads the text no longer.
+    """
+    document = parse_text(text, file)
+    kinds = {
+        step["type"]
+        for part in ("steps", "on_failure", "finally")
+        for step in document.data.get(part) or ()
+        if isinstance(step, dict) and isinstance(step.get("type"), str)
+    }
+    return approved(check_document(document, kinds=kinds))
+
+
 def checked(document: Document, workspace: Workspace) -> Checked:
     """Check a document against the code and the scriptlets of ``workspace``."""
     sources = sources_for(workspace, document.file)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from framework0.recipe.cache import RecipeCache as RecipeCache
     from framework0.recipe.check import Checked as Checked
     from framework0.recipe.check import check_document as check_document
+    from framework0.recipe.display import width as text_width
     from framework0.recipe.durations import parse_duration as parse_duration
     from framework0.recipe.expressions import Expression as Expression
     from framework0.recipe.expressions import Reference as Reference
@@ -89,10 +90,11 @@ _HOMES: Final = {
     "render": "templates",
     "render_report": "report",
     "summarize": "report",
+    "text_width": "display",
 }
 
 # `render` at this door fills templates in, so the report's goes by a fuller name.
-_NAMES_THERE: Final = {"render_report": "render_problems"}
+_NAMES_THERE: Final = {"render_report": "render_problems", "text_width": "width"}
 
 __all__ = [
     "DEFAULT_POLICY",
@@ -134,6 +136,7 @@ __all__ = [
     "render",
     "render_report",
     "summarize",
+    "text_width",
 ]
 
 

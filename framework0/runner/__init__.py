@@ -9,6 +9,9 @@ if TYPE_CHECKING:
     from framework0.runner.invoke import aperform as aperform
     from framework0.runner.invoke import perform as perform
     from framework0.runner.jobs import Workshop as Workshop
+    from framework0.runner.journal import DAMAGED as DAMAGED
+    from framework0.runner.journal import INTERRUPTED as INTERRUPTED
+    from framework0.runner.journal import RUNNING as RUNNING
     from framework0.runner.journal import Journal as Journal
     from framework0.runner.journal import RunHeader as RunHeader
     from framework0.runner.journal import RunHistory as RunHistory
@@ -40,22 +43,26 @@ if TYPE_CHECKING:
     from framework0.runner.signals import exit_code_for as exit_code_for
     from framework0.runner.state import RunState as RunState
     from framework0.runner.warden import guarded as guarded
+    from framework0.runner.warden import responsible_pid as responsible_pid
 
 _HOMES = {
     "AttemptRecord": "seams",
     "CANCELLED": "seams",
     "Clock": "seams",
+    "DAMAGED": "journal",
     "Estimator": "seams",
     "Executor": "seams",
     "FAILED": "seams",
     "Failure": "seams",
     "Flag": "seams",
+    "INTERRUPTED": "journal",
     "Job": "seams",
     "Journal": "journal",
     "MOVES": "moves",
     "Observer": "seams",
     "Outcome": "seams",
     "Plan": "plan",
+    "RUNNING": "journal",
     "Recorder": "seams",
     "Run": "run",
     "RunHeader": "journal",
@@ -77,12 +84,16 @@ _HOMES = {
     "guarded": "warden",
     "new_run_id": "journal",
     "perform": "invoke",
+    "responsible_pid": "warden",
 }
 
 __all__ = [
     "CANCELLED",
+    "DAMAGED",
     "FAILED",
+    "INTERRUPTED",
     "MOVES",
+    "RUNNING",
     "SKIPPED",
     "STATES",
     "SUCCEEDED",
@@ -115,6 +126,7 @@ __all__ = [
     "guarded",
     "new_run_id",
     "perform",
+    "responsible_pid",
 ]
 
 
