@@ -10,6 +10,8 @@ from framework0.recipe import keys
 from framework0.recipe.check_tables import READERS, read_table
 from framework0.recipe.check_values import (
     WRONG,
+    clipped,
+    is_dotted,
     read_number,
     wrong_type,
 )
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from framework0.recipe.keys import Key
 
 POLICY_KEYS: Final = frozenset({*keys.DEFAULTS_KEYS, "success", "exit_codes"})
+
+FAILURE_WORDS: Final = ("timeout", "exit")
+"""What `retry.on` may name besides exception classes."""
 
 _FIELDS: Final = {"success": "success_keys"}
 
@@ -43,7 +48,42 @@ def read_retry(findings: Findings, key: Key, value: Any, path: Path) -> Any:
             key=True,
             hint="add `attempts: 3`",
         )
+    if "on" in good:
+        _check_failures(findings, good["on"], value["on"], (*path, "on"))
     return Retry(**good)
+
+
+def _check_failures(findings: Findings, names: tuple[str, ...], raw: Any, path: Path) -> None:
+    """Say so where a failure's name can be none, or is close to one that is built in."""
+    known = [*FAILURE_WORDS, *_built_in_failures()]
+    for name in names:
+        where = (*path, raw.index(name)) if isinstance(raw, list) else path
+        if not is_dotted(name):
+            findings.error(
+                "bad-dotted-name",
+                f"on {clipped(name)!r} is no name of a failure",
+                where,
+                hint="name exception classes, `timeout` or `exit`",
+            )
+        elif "." not in name and name not in known:
+            near = findings.near(name, known)
+            if near is not None:
+                findings.warning(
+                    "unlikely-failure",
+                    f"{clipped(name)} is no built-in exception",
+                    where,
+                    hint=f"did you mean {near!r}? If it is your own, this will do",
+                )
+
+
+def _built_in_failures() -> list[str]:
+    import builtins
+
+    return [
+        name
+        for name, value in vars(builtins).items()
+        if isinstance(value, type) and issubclass(value, BaseException)
+    ]
 
 
 def read_success(findings: Findings, key: Key, value: Any, path: Path) -> Any:

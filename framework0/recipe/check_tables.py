@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from framework0.recipe import check_collections, check_values, keys
 from framework0.recipe.check_values import WRONG, clipped
+from framework0.recipe.other_words import ELSEWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -68,10 +69,10 @@ def unknown_key(
     what: str,
 ) -> None:
     """Say that a key is not known: a mistake when a known one is near, otherwise a warning."""
-    words = [*known, *(word for word, ours in keys.ELSEWHERE.items() if ours in known)]
+    words = [*known, *(word for word, ours in ELSEWHERE.items() if ours in known)]
     near = findings.near(name, words)
     if near is not None:
-        meant = near if near in known else keys.ELSEWHERE[near]
+        meant = near if near in known else ELSEWHERE[near]
         findings.meant.add((*path[:-1], meant))
         findings.error(
             "unknown-key",
@@ -110,8 +111,8 @@ def _elsewhere(findings: Findings, name: str, known: Collection[str]) -> str | N
         (keys.RECIPE_KEYS, "belongs to the top of the recipe"),
     ):
         if table.keys() != set(known):
-            words = [*table, *(word for word, ours in keys.ELSEWHERE.items() if ours in table)]
+            words = [*table, *(word for word, ours in ELSEWHERE.items() if ours in table)]
             near = findings.near(name, words)
             if near is not None:
-                return f"{keys.ELSEWHERE.get(near, near)!r} {place}"
+                return f"{ELSEWHERE.get(near, near)!r} {place}"
     return None

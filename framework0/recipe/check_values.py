@@ -26,6 +26,13 @@ LONGEST_SHOWN: Final = 40
 
 _TEXTS: Final = frozenset({keys.TEXT, keys.NAME, keys.DOTTED})
 
+LOOKS_LATIN: Final = frozenset(
+    "\u0430\u0435\u043e\u0440\u0441\u0443\u0445\u0456\u0458\u0455\u04bb"
+    "\u0410\u0412\u0415\u041a\u041c\u041d\u041e\u0420\u0421\u0422\u0425\u0405\u0406\u0408"
+    "\u03bf\u0391\u0392\u0395\u0396\u0397\u0399\u039a\u039c\u039d\u039f\u03a1\u03a4\u03a5\u03a7"
+)
+"""Cyrillic and Greek letters that cannot be told from Latin ones by eye (a, e, o, p, c, y, x, …)."""
+
 TRUE_WORDS: Final = frozenset({"yes", "on", "y", "true", "1"})
 FALSE_WORDS: Final = frozenset({"no", "off", "n", "false", "0"})
 
@@ -102,9 +109,29 @@ def read_name(findings: Findings, key: Key, value: Any, path: Path) -> Any:
         return wrong_type(findings, key, value, path, "text")
     wrong = name_fault(value)
     if wrong is None:
+        _warn_of_look_alikes(findings, key, value, path)
         return value
     findings.error("bad-name", f"{key.name} {wrong[0]}", path, hint=wrong[1])
     return WRONG
+
+
+def _warn_of_look_alikes(findings: Findings, key: Key, name: str, path: Path) -> None:
+    """Warn of letters that look Latin among Latin ones: two names would look the same and differ."""
+    if name.isascii():
+        return
+    strange = next((letter for letter in name if letter in LOOKS_LATIN), None)
+    if strange is not None and any(_alphabet(letter) == "LATIN" for letter in name):
+        findings.warning(
+            "look-alike-letters",
+            f"{key.name} {clipped(name)!r} mixes Latin letters with {_alphabet(strange).title()} "
+            f"{strange!r} (U+{ord(strange):04X})",
+            path,
+            hint="type it again in one alphabet",
+        )
+
+
+def _alphabet(letter: str) -> str:
+    return unicodedata.name(letter, "").partition(" ")[0]
 
 
 def name_fault(name: str) -> tuple[str, str | None] | None:

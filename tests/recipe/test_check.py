@@ -366,6 +366,11 @@ def test_environment_of_all_steps_may_hold_expressions_and_they_are_checked():
     assert check(fine + one_step("")).recipe is not None
 
 
+@pytest.mark.parametrize("name", ["\u0434\u043e\u043c", "\u0394t_fit", "caf\u00e9", "\u8aad\u3080"])
+def test_a_name_in_any_one_alphabet_is_fine(name):
+    assert codes(f"steps: [{{name: {name}, module: m, function: f}}]") == [("note", "order")]
+
+
 def test_what_holds_for_every_step_cannot_read_the_result_of_one():
     text = "defaults: {env: {A: '${{ steps.a.result }}'}}\n" + one_step("")
     assert ("error", "not-upstream") in codes(text)
