@@ -7,7 +7,7 @@ import time
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from framework0.errors import RunNotFound
-from framework0.runner.journal import prune, runs
+from framework0.runner.journal import runs
 from framework0.runner.journal.beginning import Begun, begin_run, let_go, process_text, session
 from framework0.runner.journal.database import open_for_reading, open_for_writing
 from framework0.runner.journal.marks import StartMarks
@@ -133,6 +133,9 @@ class Journal:
         Those beyond the newest ``keep`` go, and those that began more than ``older_than`` seconds
         before ``now``; with both, a run must be both. A living run always stays.
         """
+        # Brings shutil along, which costs more than the rest of the journal.
+        from framework0.runner.journal import prune
+
         if keep is None and older_than is None:
             return []
         # Without an age the clock is not asked: it may have been ahead when a run began.
