@@ -42,7 +42,9 @@ def _text(work: Evaluation, value: Any) -> str:
 
 def _whole(_work: Evaluation, value: Any) -> int:
     if isinstance(value, str):
-        if len(value) > _MAX_NUMBER_TEXT or not value.strip().removeprefix("-").isdecimal():
+        digits = value.strip().removeprefix("-")
+        # Digits of other scripts are refused: nobody means them, and they look like others.
+        if len(value) > _MAX_NUMBER_TEXT or not (digits.isascii() and digits.isdecimal()):
             raise Wrong("int() was given a text that is no whole number")
         value = int(value)
     elif not isinstance(value, int | float) or value != value:  # noqa: PLR0124
@@ -52,7 +54,7 @@ def _whole(_work: Evaluation, value: Any) -> int:
 
 def _floating(_work: Evaluation, value: Any) -> float:
     try:
-        if isinstance(value, str) and len(value) <= _MAX_NUMBER_TEXT and "_" not in value:
+        if isinstance(value, str) and len(value) <= _MAX_NUMBER_TEXT and _spells_number(value):
             return float(bounded_number(float(value)))
         if isinstance(value, int | float):
             return float(bounded_number(float(value)))
@@ -62,6 +64,11 @@ def _floating(_work: Evaluation, value: Any) -> float:
         raise Wrong("the result is too large for a number") from None
     what = "a text that is no number" if isinstance(value, str) else describe(value)
     raise Wrong(f"float() was given {what}")
+
+
+def _spells_number(text: str) -> bool:
+    """Return whether ``text`` has only what numbers are written with: no ``nan``, ``inf`` or ``1_0``."""
+    return all(character in "0123456789+-.eE" for character in text.strip())
 
 
 def _boolean(_work: Evaluation, value: Any) -> bool:
@@ -82,8 +89,7 @@ def _round(_work: Evaluation, value: Any, places: Any = None) -> int | float:
 
 def _comparable(name: str, work: Evaluation, values: Any) -> list[Any]:
     """Return the items, all numbers or all texts, paid for sorting."""
-    items = _items(name, values)
-    work.charge(1 + len(items))
+    items = _items(name, work, values)
     numbers = 0
     for item in items:
         if isinstance(item, str):
@@ -97,10 +103,9 @@ def _comparable(name: str, work: Evaluation, values: Any) -> list[Any]:
     return items
 
 
-def _items(name: str, values: Any) -> list[Any]:
-    if isinstance(values, Mapping):
-        return list(values)
-    if isinstance(values, list | tuple):
+def _items(name: str, work: Evaluation, values: Any) -> list[Any]:
+    if isinstance(values, Mapping | list | tuple):
+        work.charge(1 + len(values))
         return list(values)
     raise Wrong(f"{name}() takes a list, not {describe(values)}")
 
@@ -121,8 +126,7 @@ def _some(name: str, work: Evaluation, values: tuple[Any, ...]) -> list[Any]:
 
 
 def _sum(work: Evaluation, values: Any) -> Any:
-    items = _items("sum", values)
-    work.charge(1 + len(items))
+    items = _items("sum", work, values)
     total: Any = 0
     for item in items:
         if not is_number(item):
@@ -136,9 +140,8 @@ def _sorted(work: Evaluation, values: Any) -> list[Any]:
 
 
 def _join(work: Evaluation, values: Any, separator: Any = "") -> str:
-    items = _items("join", values)
+    items = _items("join", work, values)
     glue = _as_text("join", separator)
-    work.charge(1 + len(items))
     parts = [text_of(item, work) for item in items]
     if sum(map(len, parts)) + len(glue) * max(len(parts) - 1, 0) > MAX_TEXT:
         raise Wrong(f"the text would be longer than {MAX_TEXT:,} characters")

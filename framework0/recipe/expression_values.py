@@ -130,8 +130,9 @@ def weigh(value: Any, work: Evaluation) -> None:
             work.charge(1 + len(part))
             if depth >= MAX_NESTING:
                 raise Wrong(f"the data is nested deeper than {MAX_NESTING} levels")
-            inner = part.values() if isinstance(part, Mapping) else part
-            pending.extend((item, depth + 1) for item in inner)
+            pending.extend((item, depth + 1) for item in part)
+            if isinstance(part, Mapping):
+                pending.extend((item, depth + 1) for item in part.values())
         else:
             raise Wrong(f"expressions only work on data, and this is {describe(part)}")
 

@@ -92,7 +92,14 @@ def compile_expression(text: str) -> Expression:
         ExpressionError: at the offset where it is no expression.
     """
     parser = Parser(text)
-    node = parser.parse()
+    try:
+        node = parser.parse()
+    except RecursionError:
+        # Within bounds, but the caller's own stack left too little for it.
+        raise ExpressionError(
+            "the expression is nested too deeply to be read here",
+            hint="compute this in a scriptlet",
+        ) from None
     return Expression(text, node, tuple(parser.names), parser.uses_status)
 
 

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import sys
 import time
+import traceback
 
 import pytest
 from hypothesis import given, settings
@@ -281,7 +283,11 @@ def test_a_wrong_expression_is_refused_where_it_goes_wrong(text, message, offset
         ("int('" + "9" * 500 + "')", "no whole number", 0, None),
         ("int([])", "int() does not fit a list", 0, None),
         ("float('x')", "a text that is no number", 0, None),
-        ("float('inf')", "too large", 0, None),
+        ("float('inf')", "a text that is no number", 0, None),
+        ("float('1_0')", "a text that is no number", 0, None),
+        ("float('" + "9" * 400 + "')", "too large", 0, None),
+        ("int('\u0661\u0662')", "no whole number", 0, None),
+        ("float('\u0661.5')", "a text that is no number", 0, None),
         ("float(null)", "float() was given null", 0, None),
         ("round('a')", "round() does not fit", 0, None),
         ("round(1.5, 99)", "from -20 to 20", 0, None),
@@ -407,6 +413,27 @@ def test_a_bare_root_is_a_copy(scope):
     whole["n"] = 0
     assert scope.inputs["n"] == 3
     assert value("context", scope)["plain"] == "text"
+
+
+def test_a_caller_deep_in_its_own_stack_gets_an_error_not_a_crash():
+    text = "(" * 45 + "0.25" + ")" * 45
+
+    def descend(levels):
+        return error_of(text, Scope()) if levels == 0 else descend(levels - 1)
+
+    limit = sys.getrecursionlimit()
+    depth = len(traceback.extract_stack())
+    assert "too deeply" in str(descend(limit - depth - 120))
+    assert value(text, Scope()) == 0.25
+
+
+def test_keys_that_are_objects_are_no_data(scope):
+    class Key:
+        def __hash__(self):
+            return 1
+
+    scope = Scope(inputs={"odd": {Key(): 1}})
+    assert "only work on data" in str(failure("inputs.odd == inputs.odd", scope))
 
 
 def test_equal_text_is_compiled_once():
