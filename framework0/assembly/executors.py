@@ -40,15 +40,15 @@ class Executors:
         if name == "thread":
             from framework0.runner.executors import ThreadExecutor
 
-            return ThreadExecutor(perform_bound)
+            return ThreadExecutor(bound_performer())
         if name == "serial":
             from framework0.runner.executors import SerialExecutor
 
-            return SerialExecutor(perform_bound, self._later)
+            return SerialExecutor(bound_performer(), self._later)
         if name == "loop":
             from framework0.runner.executors import LoopExecutor
 
-            return LoopExecutor(aperform_bound)
+            return LoopExecutor(bound_aperformer())
         if name == "process":
             from framework0.runner.executors import ProcessExecutor
 
@@ -56,23 +56,25 @@ class Executors:
         raise UsageError(f"there is no executor {name!r}: use thread, process or serial")
 
 
-def perform_bound(job: Job) -> Outcome:
-    """Perform a job in this thread; what it prints and logs belongs to its step."""
+def bound_performer() -> Callable[[Job], Outcome]:
+    """Return what performs a job in its thread; what the job prints and logs belongs to its step."""
     from framework0.logs import bind
     from framework0.runner import perform
 
-    with bind(job.log, job.run_id, job.name, job.attempt):
-        return perform(job, job.target)
+    def perform_bound(job: Job) -> Outcome:
+        with bind(job.log, job.run_id, job.name, job.attempt):
+            return perform(job, job.target)
+
+    return perform_bound
 
 
-async def _aperform_bound(job: Job) -> Outcome:
+def bound_aperformer() -> Callable[[Job], Awaitable[Outcome]]:
+    """Return what performs a job on the running event loop, bound in the same way."""
     from framework0.logs import bind
     from framework0.runner import aperform
 
-    with bind(job.log, job.run_id, job.name, job.attempt):
-        return await aperform(job, job.target)
+    async def aperform_bound(job: Job) -> Outcome:
+        with bind(job.log, job.run_id, job.name, job.attempt):
+            return await aperform(job, job.target)
 
-
-def aperform_bound(job: Job) -> Awaitable[Outcome]:
-    """Perform a job on the running event loop; what it prints and logs belongs to its step."""
-    return _aperform_bound(job)
+    return aperform_bound

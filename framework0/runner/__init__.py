@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from framework0.runner.clock import SystemClock as SystemClock
     from framework0.runner.invoke import Target as Target
     from framework0.runner.invoke import aperform as aperform
     from framework0.runner.invoke import perform as perform
@@ -75,6 +76,7 @@ _HOMES = {
     "SUCCEEDED": "seams",
     "Signals": "signals",
     "Standing": "resume",
+    "SystemClock": "clock",
     "StepContext": "seams",
     "TIMED_OUT": "seams",
     "Target": "invoke",
@@ -119,6 +121,7 @@ __all__ = [
     "Signals",
     "Standing",
     "StepContext",
+    "SystemClock",
     "Target",
     "Workshop",
     "aperform",

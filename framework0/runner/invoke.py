@@ -6,6 +6,7 @@ executor in its own. It is the boundary to user code: whatever is raised becomes
 
 from __future__ import annotations
 
+from threading import local
 from time import perf_counter, thread_time
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -66,7 +67,8 @@ def parameter_names(call: object) -> tuple[str, ...]:
 
 def perform(job: Job, target: Target) -> Outcome:
     """Run the attempt to its end in this thread; an async target gets an event loop of its own."""
-    started, cpu = perf_counter(), thread_time()
+    started = perf_counter()
+    cpu = _cpu_so_far.seconds
     try:
         if target.is_async:
             import asyncio
@@ -77,9 +79,30 @@ def perform(job: Job, target: Target) -> Outcome:
         failure = judge(job, target, result)
     # The boundary to user code: SystemExit and KeyboardInterrupt raised by a step end that step only.
     except BaseException as error:  # noqa: BLE001
-        return ended_by(error, perf_counter() - started, thread_time() - cpu)
+        return ended_by(error, *_spent(started, cpu))
     state = SUCCEEDED if failure is None else FAILED
-    return Outcome(state, result, failure, perf_counter() - started, thread_time() - cpu)
+    return Outcome(state, result, failure, *_spent(started, cpu))
+
+
+class _CpuSoFar(local):
+    """The thread's processor seconds when its last attempt ended.
+
+    Reading that clock is a call into the kernel, dearer than a short step, so it is read once an
+    attempt: what the thread did between two attempts is next to nothing.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = thread_time()
+
+
+_cpu_so_far = _CpuSoFar()
+
+
+def _spent(started: float, cpu: float) -> tuple[float, float]:
+    """Return the wall and processor seconds since the start of an attempt."""
+    seconds = perf_counter() - started
+    now = _cpu_so_far.seconds = thread_time()
+    return seconds, min(seconds, now - cpu)
 
 
 async def aperform(job: Job, target: Target) -> Outcome:

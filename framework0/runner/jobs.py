@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from time import time
 from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import Framework0Error, UsageError, ValueRefused
+from framework0.logs import StepLog
 from framework0.runner.invoke import Target
 from framework0.runner.moves import STATES
 from framework0.runner.seams import Job
@@ -100,19 +100,20 @@ class Workshop:
         self._nested = nested
         self._log_path = log_path
         self.masker = masker
+        self._new_log = StepLog
         self._targets: dict[tuple[str, str, str], Target] = {}
 
     def step_of(self, node: int) -> Step:
         """Return the step a node runs; items run the step that opened them."""
         return self.recipe.steps[self.state.owner.get(node, node)]
 
-    def make(self, node: int, attempt: int) -> Job:
+    def make(self, node: int, attempt: int, at: float) -> Job:
         """Return the bare job of ``node``; :meth:`fit` completes it."""
         step = self.step_of(node)
         # Only a run that had a foreach has owners; names of plain nodes cost no call.
         name = step.name if node not in self.state.owner else self.state.name(node)
         job = Job(self.run["id"], node, name, step, attempt)
-        job.at = time()
+        job.at = at
         return job
 
     def fit(self, job: Job) -> None:
@@ -133,7 +134,7 @@ class Workshop:
         target = job.target
         if target is None or target.is_scriptlet or target.wants_context or policy.success_keys:
             self._sign(job)
-        self._attach_log(job)
+        job.log = self._new_log(self._log_path(job.node, job.attempt), self.masker)
 
     def scope(self, node: int, *, failed: bool = False) -> Scope:
         """Return what the names of an expression of ``node`` mean now."""
@@ -255,8 +256,3 @@ class Workshop:
 
         author = Author(job.name, self.run["id"], job.name, job.attempt)
         job.context = self.context.view(author)
-
-    def _attach_log(self, job: Job) -> None:
-        from framework0.logs import StepLog
-
-        job.log = StepLog(self._log_path(job.node, job.attempt), self.masker)

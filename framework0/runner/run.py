@@ -9,14 +9,14 @@ thread that called :meth:`Run.execute` keeps the timers and answers cancellation
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from queue import Empty, SimpleQueue
+from queue import SimpleQueue
 from random import random
 from threading import Lock
-from time import monotonic, perf_counter
 from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import Framework0Error
 from framework0.runner import moves
+from framework0.runner.clock import SystemClock
 from framework0.runner.invoke import ended_by
 from framework0.runner.retry import next_delay
 from framework0.runner.seams import (
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from framework0.context import Change
     from framework0.runner.jobs import Workshop
-    from framework0.runner.seams import Executor, Job, Observer, Recorder
+    from framework0.runner.seams import Clock, Executor, Job, Observer, Recorder
     from framework0.runner.state import RunState
 
 CHECK_EVERY: Final = 0.25
@@ -53,7 +53,7 @@ class Run:
         recorder: Recorder,
         observer: Observer | None = None,
         grace: float = 5.0,
-        clock: Callable[[], float] = monotonic,
+        clock: Clock | None = None,
         chance: Callable[[], float] = random,
         stop_when: Callable[[], bool] | None = None,
     ) -> None:
@@ -66,7 +66,7 @@ class Run:
         self.decisions: dict[tuple[int, str], Any] = {}
         self.records: dict[int, AttemptRecord] = {}
         self.error: BaseException | None = None
-        self._clock = clock
+        self.clock = clock or SystemClock()
         self._chance = chance
         self._stop_when = stop_when
         self._lock = Lock()
@@ -81,7 +81,7 @@ class Run:
 
     def execute(self) -> str:
         """Run to the end and return the run's final state. Raises what broke the run itself."""
-        started = perf_counter()
+        started = self.clock.monotonic()
         if self.observer is not None:
             self.observer.run_started(self.workshop.run["id"], len(self.state.plan))
         self._control.put(lambda: self._advance(moves.Begin()))
@@ -92,7 +92,7 @@ class Run:
         final = self.state.finished or moves.RUN_CANCELLED
         self.recorder.finish(final)
         if self.observer is not None:
-            self.observer.run_finished(final, perf_counter() - started)
+            self.observer.run_finished(final, self.clock.monotonic() - started)
         return final
 
     def later(self, action: Callable[[], None]) -> None:
@@ -110,11 +110,10 @@ class Run:
     def _serve_one(self) -> None:
         timeout = CHECK_EVERY
         if self._timers:
-            timeout = min(timeout, self._timers[0][0] - self._clock())
-        try:
-            action = self._control.get(timeout=max(0.0, timeout))
-        except Empty:
-            now = self._clock()
+            timeout = min(timeout, self._timers[0][0] - self.clock.monotonic())
+        action = self.clock.take(self._control, timeout)
+        if action is None:
+            now = self.clock.monotonic()
             while self._timers and self._timers[0][0] <= now:
                 self._guarded(heappop(self._timers)[2])
             if self._stop_when is not None and self._stop_when():
@@ -144,7 +143,7 @@ class Run:
 
     def _after(self, seconds: float, action: Callable[[], None]) -> None:
         """Call ``action`` in the waiting thread after ``seconds``."""
-        due = self._clock() + seconds
+        due = self.clock.monotonic() + seconds
 
         def add() -> None:
             self._timer_count += 1
@@ -254,7 +253,7 @@ class Run:
         """Make the job of a node. Its own mistakes end the attempt at once and move the state on."""
         with self._lock:
             attempt = self.recorder.mark_started(node)
-            job = self._jobs[node] = self.workshop.make(node, attempt)
+            job = self._jobs[node] = self.workshop.make(node, attempt, self.clock.now())
         if self.observer is not None:
             self.observer.step_started(job.name, attempt)
             job.progress = self._progress_of(job)
@@ -286,10 +285,8 @@ class Run:
 
     def _write(self, node: int, state: str, outcome: Outcome, reason: str) -> None:
         """Write down an end that no attempt led to."""
-        from time import time
-
         name = self.state.name(node)
-        record = AttemptRecord(node, name, 0, state, True, time(), outcome, reason)
+        record = AttemptRecord(node, name, 0, state, True, self.clock.now(), outcome, reason)
         self.records[node] = record
         self.recorder.append(record, ())
 
@@ -317,7 +314,7 @@ class Run:
 
     def _open(self, node: int, items: list[Any]) -> None:
         """Give the items of a ``foreach`` their nodes, and keep which is which."""
-        self._opened[node] = self._clock()
+        self._opened[node] = self.clock.monotonic()
         first = len(self.state.state)
         kept = items if self.workshop.masker is None else self.workshop.masker.mask_value(items)
         self.recorder.extend(first + len(items))
@@ -357,7 +354,7 @@ class Run:
             failure = Failure(
                 "items", f"{len(bad)} of {len(items)} items failed, first {self.state.name(bad[0])}"
             )
-        seconds = self._clock() - self._opened.get(node, self._clock())
+        seconds = self.clock.monotonic() - self._opened.get(node, self.clock.monotonic())
         outcome, note = self.workshop.keepable(Outcome(state, values, failure, seconds))
         self._write(node, state, outcome, note)
 

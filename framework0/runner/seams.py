@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from queue import SimpleQueue
 
     from framework0.context import Change
     from framework0.recipe import Step
@@ -183,6 +184,11 @@ class Clock(Protocol):
 
     def now(self) -> float:
         """Return epoch seconds; may jump, so nothing is computed from it."""
+
+    def take(
+        self, queue: SimpleQueue[Callable[[], None]], seconds: float
+    ) -> Callable[[], None] | None:
+        """Wait for the next action in ``queue``, at most ``seconds``; None when none came."""
 
 
 class Estimator(Protocol):

@@ -1,0 +1,28 @@
+"""The real clock of a run."""
+
+from __future__ import annotations
+
+import time
+from queue import Empty
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from queue import SimpleQueue
+
+
+class SystemClock:
+    """Durations from the monotonic clock, stamps for people from the wall clock."""
+
+    def __init__(self) -> None:
+        self.monotonic = time.monotonic
+        self.now = time.time
+
+    def take(
+        self, queue: SimpleQueue[Callable[[], None]], seconds: float
+    ) -> Callable[[], None] | None:
+        """Return the next action of ``queue``, or None after ``seconds``."""
+        try:
+            return queue.get(timeout=max(0.0, seconds))
+        except Empty:
+            return None
