@@ -93,8 +93,9 @@ NO_KEYS: Final[Mapping[str, Any]] = MappingProxyType({})
 class Facts(NamedTuple):
     """Which context keys a step's code touches, each with the place of its first use.
 
-    ``reads`` are keys read without a default, ``guarded`` those read only with one or only after
-    asking whether they are there. ``writes`` are keys it may set. The two ``unknown`` flags say
+    ``reads`` are keys that are read whenever the code runs, with no default; ``guarded`` those read
+    only with a default, only on some paths, or only asked for. ``writes`` are keys it may set or
+    remove. The two ``unknown`` flags say
     that there may be more: a key computed at run time, or the context handed to other code.
     """
 
