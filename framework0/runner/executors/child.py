@@ -120,7 +120,7 @@ def main(descriptor: int) -> NoReturn:
         context = RemoteContext(line)
         outcome = _perform(message, context)
         _flush()
-        _send(outcome, context)
+        context.tell("outcome", *outcome)
     _end()
 
 
@@ -199,16 +199,6 @@ def _checked(outcome: Outcome) -> Outcome:
         )
         return outcome._replace(state=FAILED, result=None, failure=failure)
     return outcome
-
-
-def _send(outcome: Outcome, context: RemoteContext) -> None:
-    try:
-        context.tell("outcome", *outcome)
-    except ValueError as error:
-        # The line has a limit of its own, far above that of the context.
-        text = f"the result is too large ({error}): write it to a file and return its path"
-        failure = Failure("result", text)
-        context.tell("outcome", *outcome._replace(state=FAILED, result=None, failure=failure))
 
 
 def _end() -> NoReturn:

@@ -311,3 +311,19 @@ def test_a_masked_log_never_holds_the_secret(bench, tmp_path):
 
 def test_interpreter_options_are_kept(bench):
     assert bench.run("def step(): return sys.flags.optimize").result == sys.flags.optimize
+
+
+def test_a_registered_kind_of_step_is_found_among_the_plugins(bench, tmp_path):
+    plugins = tmp_path / "scriptlets" / "plugins"
+    plugins.mkdir(parents=True)
+    (plugins / "greet.py").write_text(
+        "from scriptlets.framework import BaseScriptlet, register_scriptlet\n"
+        "@register_scriptlet(name='greet')\n"
+        "class Greet(BaseScriptlet):\n"
+        "    def run(self, context, params): return {'hello': params['name']}\n"
+    )
+    job = bench.job(args={"name": "you"})
+    job.step.kind = "greet"
+    outcome = bench.start(job).get(timeout=60)
+    assert outcome.failure is None
+    assert outcome.result == {"hello": "you"}
