@@ -75,7 +75,7 @@ def json_schema(
         **recipe,
         "required": ["steps"],
         "$defs": {
-            "input": _object(keys.INPUT_KEYS),
+            "input": _input(),
             "step": _step(kinds, signatures),
         },
     }
@@ -87,6 +87,12 @@ def _object(table: Mapping[str, Key]) -> dict[str, Any]:
         "properties": {name: _described(key) for name, key in table.items()},
         "additionalProperties": False,
     }
+
+
+def _input() -> dict[str, Any]:
+    made = _object(keys.INPUT_KEYS)
+    made["properties"]["choices"]["minItems"] = 1
+    return made
 
 
 def _header(table: Mapping[str, Key]) -> dict[str, Any]:
@@ -204,7 +210,9 @@ def _step(kinds: Collection[str], signatures: SignatureSource | None) -> dict[st
             "then": {"properties": {"command": {"type": "string"}}},
             "else": {"properties": {"command": {"type": "array"}}},
         },
-        _when_type("recipe", _rules(("recipe",), ("recipe", "args"), args={"type": "object"})),
+        _when_type(
+            "recipe", _rules(("recipe",), ("recipe", "args"), args={"type": ["object", "null"]})
+        ),
     ]
     for name in sorted(kinds):
         args = _arguments(name, kinds, signatures)

@@ -196,3 +196,93 @@ def test_a_type_that_takes_anything_or_only_seems_to_need_things_stays_open():
     ):
         validator = Draft202012Validator(json_schema({"t": ("m", "C")}, Told(answer)))
         assert wrong(validator, "steps: [{name: a, type: t, args: {more: 1}}]") == []
+
+
+EVERYTHING = """
+metadata: {name: full, version: "2"}
+inputs:
+  rows: {type: integer, default: 10, choices: [10, 20], description: How many}
+  token: {secret: true, env: TOKEN}
+  short: 2.5
+defaults: {timeout: 1m, retry: 2, executor: thread, env: {A: "1"}, cwd: data}
+order: graph
+env: [HOME]
+steps:
+  - {name: load, idx: 3, type: python, module: m, function: f, args: [1], description: Reads}
+  - name: each
+    module: m
+    function: g
+    args: {one: 1}
+    depends_on: load
+    when: steps.load.result > 1
+    foreach: {items: [1], parallel: 3}
+    fail_fast: true
+    timeout: 90s
+    retry: {attempts: 4, delay: 0, backoff: 2, jitter: 0.5, max_delay: 1h, "on": timeout}
+    executor: process
+    continue_on_error: true
+    success: {ctx_has_keys: [a, b]}
+    env: {B: 2}
+  - {name: list, type: shell, depends_on: [], command: [ls, -l], exit_codes: 1}
+  - {name: pipe, type: shell, command: ls | wc, shell: true, exit_codes: [0, 2]}
+  - {name: other, type: recipe, recipe: other.yaml, args: {rows: 1}}
+on_failure: [{name: alarm, module: m, function: h, when: failed()}]
+finally: [{name: tidy, module: m, function: h}]
+"""
+
+VALUES = [
+    None, True, False, 0, 1, -1, 2, 1.5, "", "a", "5m", "load", "${{ 1 }}", "x" * 300, [], ["load"],
+    [1], [None], {}, {"attempts": 2}, {"items": [1]}, "graph",
+]  # fmt: skip
+
+BEYOND_A_SCHEMA = {
+    "bad-dotted-name",
+    "bad-name",
+    "bad-variable-name",
+    "default-not-a-choice",
+    "default-type",
+    "duplicate-name",
+    "expression",
+    "key-not-here",
+    "not-one-expression",
+    "not-upstream",
+    "secret-default",
+    "secret-type",
+    "template-misplaced",
+    "unknown-dependency",
+    "unknown-step",
+}
+"""Mistakes about how values belong together, which no schema can see."""
+
+
+def places_in(value, path=()):
+    if path:
+        yield path
+    if isinstance(value, (dict, list)):
+        for part in value if isinstance(value, dict) else range(len(value)):
+            yield from places_in(value[part], (*path, part))
+
+
+def changed(path, value):
+    data = json.loads(json.dumps(parse_text(EVERYTHING).data))
+    part = data
+    for step in path[:-1]:
+        part = part[step]
+    part[path[-1]] = value
+    return data
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("turn", range(7))
+def test_after_any_one_change_the_schema_and_the_checker_still_agree(turn, plain):
+    places = list(places_in(parse_text(EVERYTHING).data))
+    changes = [(path, value) for path in places for value in VALUES]
+    # Every change takes its turn in one of the runs; a seventh of them makes each quick.
+    for path, value in changes[turn::7]:
+        data = changed(path, value)
+        problems = check_document(parse_text(json.dumps(data))).problems
+        errors = {problem.code for problem in problems if problem.severity == "error"}
+        warned = any(problem.code == "unknown-key" for problem in problems)
+        fits = plain.is_valid(data)
+        assert fits or errors or warned, (path, value)
+        assert not fits or errors <= BEYOND_A_SCHEMA, (path, value, errors)
