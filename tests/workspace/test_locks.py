@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import socket
@@ -11,7 +12,7 @@ import time
 import pytest
 
 from framework0.errors import LockHeld, RefusedError, WorkspaceError
-from framework0.workspace import Gate, hold, holder, this_process
+from framework0.workspace import Gate, hold, holder, kernel, this_process
 
 HOLD = """
 import signal, sys
@@ -164,6 +165,24 @@ def test_asking_never_makes_a_free_lock_look_held(tmp_path):
             asker.join()
 
 
+def test_somebody_asking_at_that_very_moment_is_no_holder(tmp_path, monkeypatch):
+    path = tmp_path / "lock"
+    path.touch(mode=0o600)
+    asker = os.open(path, os.O_RDONLY)
+    fcntl.flock(asker, fcntl.LOCK_SH)
+    really = kernel.lock
+
+    def lock(descriptor, *, shared=False, wait=False):
+        taken = really(descriptor, shared=shared, wait=wait)
+        if shared:
+            fcntl.flock(asker, fcntl.LOCK_UN)
+        return taken
+
+    monkeypatch.setattr(kernel, "lock", lock)
+    hold(path).release()
+    os.close(asker)
+
+
 def test_a_lock_whose_file_was_replaced_knows_it(tmp_path):
     path = tmp_path / "lock"
     lock = hold(path)
@@ -309,6 +328,8 @@ def test_a_gate_lets_one_in_at_a_time(tmp_path):
         for _ in range(200):
             with gate:
                 inside.append(1)
+                # Lets the other threads run: without a lock they would come in here.
+                time.sleep(0)
                 if len(inside) > 1:
                     crowded.append(1)
                 inside.pop()

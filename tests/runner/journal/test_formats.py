@@ -134,6 +134,31 @@ def test_a_journal_from_the_future_is_refused_byte_for_byte(journal, path, heade
     )
 
 
+def test_a_log_from_the_future_is_not_moved_into_its_database_either(
+    journal, path, header, record, tmp_path
+):
+    recorder = journal.begin(header(), 1)
+    recorder.append(record(), ())
+    recorder.flush()
+    connection = sqlite3.connect(path)
+    connection.execute(f"PRAGMA user_version = {schema.VERSION + 1}")
+    connection.commit()
+    copy = tmp_path / "copy" / "journal.db"
+    copy.parent.mkdir()
+    names = ("journal.db", "journal.db-wal")
+    for name in names:
+        shutil.copyfile(path.with_name(name), copy.with_name(name))
+    connection.close()
+    recorder.finish("succeeded")
+    before = [copy.with_name(name).read_bytes() for name in names]
+    assert all(before)
+    with pytest.raises(JournalFromTheFuture):
+        Journal(copy).begin(header("run-2"), 1)
+    with pytest.raises(JournalFromTheFuture):
+        Journal(copy).runs()
+    assert [copy.with_name(name).read_bytes() for name in names] == before
+
+
 def test_a_database_of_something_else_is_refused_byte_for_byte(path, header):
     path.parent.mkdir()
     connection = sqlite3.connect(path)
