@@ -2,7 +2,7 @@
 
 A native YAML reader is ten times faster than the careful one, but keeps the last of two equal keys,
 crashes on deep nesting and reads some words differently. So it is only asked when one pattern
-describes every line of the text (no tags, anchors, text blocks, unusual numbers …), and believed
+describes every line of the text (no tags, anchors, folded text, unusual numbers …), and believed
 only when it found as many keys as the text has: one fewer means that two were equal.
 :func:`read` answers None whenever the careful reader has to decide.
 """
@@ -23,42 +23,63 @@ _EXOTIC: Final = (
 
 _CONTROL: Final = "\\x00-\\x1f\\x7f"
 _WORD: Final = f"[^{_CONTROL} :#]"
-_KEY: Final = r"[A-Za-z_][A-Za-z0-9_.\-]{0,99}+:"
+_KEY: Final = r'(?:[A-Za-z_][A-Za-z0-9_.\-]{0,99}+|"[A-Za-z_][A-Za-z0-9_.\- ]{0,99}+"):'
 _DOUBLE: Final = f'"(?:[^"\\\\{_CONTROL}]|\\\\["\\\\nt])*+"'
 _SINGLE: Final = f"'(?:[^'{_CONTROL}]|'')*+'"
 # Numbers both readers and every JSON reader understand alike, and times like 90s.
 _NUMBER: Final = r"-?(?:0|[1-9][0-9]{0,17})(?:\.[0-9]{1,9}|[smhd])?+"
 _PLAIN: Final = (
-    f"(?:[A-Za-z_/$(<\x80-\U0010ffff]|\\.{{1,2}}/){_WORD}*+(?:(?:[ ]++(?![ #\\n])|:(?=[^\\s])|#){_WORD}*+)*+"
+    f"(?:[A-Za-z_/$(<]|[^\\x00-\\x7f]|\\.{{1,2}}/){_WORD}*+(?:(?:[ ]++(?![ #\\n])|:(?=[^\\s])|#){_WORD}*+)*+"
 )
 _FLOW_WORD: Final = r"[A-Za-z_/][A-Za-z0-9_./\-]*+(?:[ ][A-Za-z0-9_./]++)*+"
-_FLOW_VALUE: Final = f"(?:{_DOUBLE}|{_SINGLE}|{_NUMBER}(?=[ ]*[,\\]}}])|{_FLOW_WORD})"
-_FLOW_LIST: Final = f"\\[[ ]*+(?:{_FLOW_VALUE}[ ]*+(?:,[ ]*+{_FLOW_VALUE}[ ]*+)*+)?+\\]"
-_FLOW_PAIR: Final = f"{_KEY}[ ]++(?:{_FLOW_LIST}|{_FLOW_VALUE})[ ]*+"
-_FLOW_MAP: Final = f"\\{{[ ]*+(?:{_FLOW_PAIR}(?:,[ ]*+{_FLOW_PAIR})*+)?+\\}}"
-_VALUE: Final = (
-    f"(?:{_DOUBLE}|{_SINGLE}|{_PLAIN}|{_NUMBER}(?=[ ]*(?:\\n|\\Z|[ ]#))|{_FLOW_LIST}|{_FLOW_MAP})"
-)
+_FLOW_SCALAR: Final = f"{_DOUBLE}|{_SINGLE}|{_NUMBER}(?=[ ]*[,\\]}}])|{_FLOW_WORD}"
+
+
+def _brackets(value: str) -> str:
+    """Return the pattern of one ``[…]`` or ``{…}`` on one line that holds ``value``."""
+    return (
+        f"\\[[ ]*+(?:(?:{value})[ ]*+(?:,[ ]*+(?!\\])|(?=\\])))*+\\]"
+        f"|\\{{[ ]*+(?:{_KEY}[ ]++(?:{value})[ ]*+(?:,[ ]*+(?!\\}})|(?=\\}})))*+\\}}"
+    )
+
+
+_BRACKETS: Final = _brackets(f"{_FLOW_SCALAR}|{_brackets(_FLOW_SCALAR)}")
+_VALUE: Final = f"(?:{_DOUBLE}|{_SINGLE}|{_PLAIN}|{_NUMBER}(?=[ ]*(?:\\n|\\Z|[ ]#))|{_BRACKETS})"
 _COMMENT: Final = f"#[^{_CONTROL}]*+"
-_PAIR: Final = f"{_KEY}(?=[ \\n]|\\Z)(?:[ ]++(?![ #\\n]){_VALUE})?+"
+_BEFORE_VALUE: Final = f"{_KEY}(?=[ \\n]|\\Z)[ ]*+"
+
+
+def _text_block(dash: str, number: int) -> str:
+    """Return the pattern of a ``key: |`` behind ``dash`` and its lines, all indented as the first.
+
+    The line after must not be indented further than the key.
+    """
+    return (
+        f"(?P<key{number}>[ ]{{0,{MAX_DEPTH}}}+){dash}{_KEY}[ ]++\\|[-+]?+[ ]*+\\n"
+        f"(?P<text{number}>(?P=key{number})[ ]{{{len(dash) + 1},12}}+)(?! )[^{_CONTROL}]++\\n"
+        f"(?:\\n|(?P=text{number})[^{_CONTROL}]*+\\n)*+(?!(?P=key{number})[ ]{{{len(dash) + 1}}})"
+    )
+
+
 # Columns stay below MAX_DEPTH so that no text described here can nest deeply on purpose.
 _LINE: Final = (
     f"[ ]{{0,{MAX_DEPTH}}}+"
-    f"(?:(?:(?:-[ ]{{1,4}}+){{0,3}}+{_PAIR}|(?:-[ ]{{1,4}}+){{1,3}}+{_VALUE})"
-    f"(?:[ ]++{_COMMENT}|[ ]*+)|{_COMMENT})?+(?:\\n|\\Z)"
+    f"(?:(?:(?:-[ ]{{1,4}}+){{1,3}}+(?:{_BEFORE_VALUE})?+|{_BEFORE_VALUE}){_VALUE}?+)?+"
+    f"[ ]*+(?:(?<![^ \\n]){_COMMENT})?+(?:\\n|\\Z)"
+    f"|{_text_block('', 1)}|{_text_block('- ', 2)}"
 )
 
 # The first key stands in column 0: behind an indented mapping the native reader would stop
 # without a word at a line indented less.
 EVERYDAY: Final = (
     f"(?:[ ]*+(?:{_COMMENT})?+\\n)*+(?:---[ ]*+\\n)?+(?:[ ]*+(?:{_COMMENT})?+\\n)*+"
-    f"(?=[A-Za-z_])(?:{_LINE})++"
+    f'(?=[A-Za-z_"])(?:{_LINE})++'
 )
 """The texts both readers read alike, as a pattern for the whole of one."""
 
 _START: Final = r"(?m)^[ ]*+(?:-[ ]++)*+"
 _BLOCK_KEYS: Final = f"{_START}{_KEY}(?=[ \\n]|\\Z)"
-_LINES_WITH_BRACES: Final = f"{_START}(?:{_KEY}[ ]++)?+(\\{{[^\\n]*+)"
+_LINES_WITH_BRACES: Final = f"{_START}(?:{_KEY}[ ]++)?+(\\{{[^\\n]*+|\\[[^\\n{{]*+\\{{[^\\n]*+)"
 # Between braces every quote opens or closes a value, so what is a key's colon is easily told.
 _KEYS_IN_BRACES: Final = f"[^:#\"']*+(?:{_DOUBLE}|{_SINGLE}|#[^\\n]*+|(:)(?=[ ])|:)"
 
@@ -68,7 +89,7 @@ def read(text: str) -> dict[str, Any] | None:
     if len(text) > MAX_FILE_BYTES:
         return None
     if "\r" in text:
-        # No value described below spans lines, so how lines end cannot change the data.
+        # YAML reads both ends of a line as one newline, in text blocks too.
         text = text.replace("\r\n", "\n")
     if not text.isascii() and re.search(_EXOTIC, text) is not None:
         return None

@@ -103,7 +103,7 @@ def _quote(
         return None
     line = lines[place.line - 1]
     start = min(max(place.column - 1, 0), len(line))
-    end = _word_end(line, start)
+    end = _word_end(line, start, line_width)
     before = max(start - line_width, 0)
     # Only what can be seen is measured: a line may have millions of characters.
     shown, total = cells(line[before : end + line_width])
@@ -134,12 +134,13 @@ def _around(
     return f"{head}{''.join(shown[first:last])}{tail}", " " * (used + len(head)) + "^" * long
 
 
-def _word_end(line: str, start: int) -> int:
+def _word_end(line: str, start: int, longest: int) -> int:
     """Return where the word or quoted text beginning at ``start`` ends; one caret at least."""
+    stop = min(len(line), start + longest)
     if start < len(line) and line[start] in "\"'":
-        closing = line.find(line[start], start + 1)
+        closing = line.find(line[start], start + 1, stop)
         return closing + 1 if closing > 0 else start + 1
     end = start
-    while end < len(line) and line[end] not in _ENDS_WORD:
+    while end < stop and line[end] not in _ENDS_WORD:
         end += 1
     return max(end, start + 1)

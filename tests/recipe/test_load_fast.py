@@ -50,6 +50,12 @@ steps:
     - - 1
       - 2
     - three
+    - run: |
+        echo "a"   # not a comment
+
+          for x in *; do echo $x; done
+      "on": |-
+         last
     -   key: value
         other: 日本語
 """
@@ -63,6 +69,8 @@ WORDS = (
     "*a", "@x", "%x", "a\tb", "a\u2028b", "a'b", "'a' b", '""', "a - b", "[a - b]", "{a : 1}", "{a:1}",
     "[ a , b ]", "12345678901234567", "999999999999999999", "1.123456789", "a\u00a0b", "true x", "#x",
 )  # fmt: skip
+BLOCKS = ("|", "|", "|-", "|+", ">", "|2", "| ", "| # c")
+LINES = ("", "", "text", " more", "# c", "k: v", "- x", "it's", '{"a', "  ", "é", "---", "...")
 MARKS = (
     "",
     "\n",
@@ -104,6 +112,22 @@ def text_of(chance):
     return "\n".join(lines) + chance.choice(("\n", "", "\n\n", " "))
 
 
+def blocks_of(chance):
+    """Write steps with text blocks, most of them as people write them, some a column off."""
+    lines = ["steps:"]
+    for number in range(chance.randrange(1, 4)):
+        dash, inner = chance.choice((("- ", "  "), ("  - ", "    "), (f"k{number}:\n  ", "  ")))
+        for key in "abc"[: chance.randrange(1, 4)]:
+            lines.append(f"{dash if key == 'a' else inner}{key}: {chance.choice(BLOCKS[:4])}")
+            deep = inner + " " * chance.choice((2, 2, 2, 2, 2, 2, 1, 3, 0))
+            lines.append(deep + chance.choice(("text", "# c", "k: v", "- x", "'")))
+            for _ in range(chance.randrange(5)):
+                more = chance.choice(("", "", "", "", "", " ", "  ", "\t"))
+                text = chance.choice(LINES)
+                lines.append(deep + more + text if text else "")
+    return "\n".join(lines) + chance.choice(("\n", "\n\n", "\n\n\n", ""))
+
+
 def changed(text, chance):
     """Cut, insert or double a few characters of ``text``."""
     for _ in range(chance.randrange(1, 4)):
@@ -135,6 +159,13 @@ def test_an_everyday_recipe_is_read_fast():
     assert parse_text(EVERYDAY).data["steps"][0]["args"]["quoted"] == "it's: fine # really"
 
 
+def test_the_recipes_that_ship_as_examples_are_read_fast(repository):
+    examples = sorted((repository / "orchestrator" / "recipes").glob("*.yaml"))
+    assert examples
+    for path in examples:
+        assert agree(path.read_text(encoding="utf-8")), path.name
+
+
 @pytest.mark.slow
 def test_an_everyday_recipe_never_loads_the_careful_reader(repository):
     code = (
@@ -160,6 +191,7 @@ def test_what_is_read_fast_is_what_the_careful_reader_reads(seed):
     chance = random.Random(seed)
     for _ in range(20):
         agree(text_of(chance))
+        agree(blocks_of(chance))
 
 
 @pytest.mark.slow
@@ -184,6 +216,8 @@ def test_enough_generated_texts_are_read_fast_to_prove_something():
         for word in WORDS
     )
     assert taken > 500
+    chance = random.Random(1)
+    assert sum(agree(blocks_of(chance)) for _ in range(1_000)) > 50
 
 
 @pytest.mark.parametrize(
@@ -207,7 +241,12 @@ def test_a_duplicate_key_never_passes_the_fast_reader(text):
     [
         "a: &x 1\n",
         "a: !x 1\n",
-        "a: |\n  x\n",
+        "a: >\n  x\n",
+        "a: |2\n   x\n",
+        "a: |\n\n  x\n",
+        "a: |\n  x\n y\n",
+        "a: |\nb: 1\n",
+        "a: |\n  x",
         "a:\n\tb: 1\n",
         "? a\n: b\n",
         "a: {b, c}\n",
