@@ -7,14 +7,16 @@ and a verb imports only its own module.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, NoReturn
 
 from framework0.cli.verbs import VERBS
 
+# Importing typing costs more than all of --version; type checkers know this name too.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser
     from collections.abc import Sequence
     from types import ModuleType
+    from typing import NoReturn
 
 HELP_WORDS = ("-h", "--help", "help")
 VERSION_WORDS = ("-V", "--version")
@@ -45,17 +47,17 @@ def entry() -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
-    if words and words[0] in VERSION_WORDS:
-        from framework0 import __version__
-
-        print(f"framework0 {__version__}")
-        return 0
     from framework0.cli.troubles import reported
 
     return reported(lambda: _dispatch(words))
 
 
 def _dispatch(words: list[str]) -> int:
+    if words and words[0] in VERSION_WORDS:
+        from framework0 import __version__
+
+        print(f"framework0 {__version__}")
+        return 0
     if not words:
         print(usage(), file=sys.stderr)
         return 2
@@ -106,6 +108,8 @@ def _unknown(name: str) -> int:
     from difflib import get_close_matches
 
     near = get_close_matches(name, VERBS, n=1)
-    hint = f"did you mean `framework0 {near[0]}`?" if near else "`framework0 --help` lists the verbs"
+    hint = (
+        f"did you mean `framework0 {near[0]}`?" if near else "`framework0 --help` lists the verbs"
+    )
     print(f"framework0: there is no verb {name!r}: {hint}", file=sys.stderr)
     return 2

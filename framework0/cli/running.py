@@ -29,11 +29,17 @@ def add_run_options(parser: ArgumentParser) -> None:
         choices=("full", "normal"),
         help="full: what is acknowledged survives a power cut (default); normal: it survives any kill",
     )
-    how.add_argument("--grace", type=float, metavar="SECONDS", help="time to stop after a signal (5)")
-    how.add_argument("--workspace", metavar="DIR", help="the workspace (default: found upward from here)")
+    how.add_argument(
+        "--grace", type=float, metavar="SECONDS", help="time to stop after a signal (5)"
+    )
+    how.add_argument(
+        "--workspace", metavar="DIR", help="the workspace (default: found upward from here)"
+    )
     shown = parser.add_argument_group("what to show")
     shown.add_argument("-s", "--show-output", action="store_true", help="show what the steps print")
-    shown.add_argument("--debug", action="store_true", help="show output, debug logs and tracebacks")
+    shown.add_argument(
+        "--debug", action="store_true", help="show output, debug logs and tracebacks"
+    )
     shown.add_argument("-q", "--quiet", action="store_true", help="only say what failed")
     shown.add_argument("--json", action="store_true", help="one JSON event a line on stdout")
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
+from framework0.cli.streams import ready_streams
 from framework0.errors import (
     EXIT_BUG,
     EXIT_INTERRUPTED,
@@ -18,15 +18,23 @@ from framework0.errors import (
     RecipeError,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    from framework0.errors import Problem
 
 EXIT_BROKEN_PIPE = 141
 """What a shell reports for a program that wrote to a pipe nobody reads (128 + SIGPIPE)."""
 
+QUOTED_BYTES = 64 * 1024 * 1024
+"""No larger file is read again for the lines that a message quotes: no recipe is larger either."""
 
-def reported(command: Callable[[], int]) -> int:
+
+# One line per kind of ending reads better than any way to have fewer of them.
+def reported(command: Callable[[], int]) -> int:  # noqa: PLR0911
     """Run ``command`` and return its exit code, or that of what it raised."""
+    ready_streams()
     try:
         code = command()
         sys.stdout.flush()
@@ -45,7 +53,7 @@ def reported(command: Callable[[], int]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_BROKEN_PIPE
     except OSError as error:
-        say(f"{error.filename or 'input/output'}: {error.strerror or error}")
+        say(f"{error.filename or 'input/output'}: {error.strerror or error} (errno {error.errno})")
         return EXIT_WORKSPACE
     # The last stop: a person gets a sentence and a file to send, not a traceback.
     except Exception as error:  # noqa: BLE001
@@ -58,14 +66,38 @@ def say(message: str) -> None:
     """Write a message for people to stderr; foreign text in it cannot move the cursor."""
     from framework0.logs import plain_lines
 
-    print(f"framework0: {plain_lines(message)}", file=sys.stderr)
+    try:
+        print(f"framework0: {plain_lines(message)}", file=sys.stderr, flush=True)
+    except OSError:
+        # Nobody listens there: the exit code still tells.
+        return
 
 
 def show_problems(error: RecipeError) -> None:
-    """Show every problem of a recipe the way ``validate`` does."""
+    """Show every problem of a recipe the way ``validate`` does, with the lines they are about."""
+    from framework0.cli.streams import wants_color
     from framework0.recipe import render_report
 
-    print(render_report(error.problems), file=sys.stderr)
+    texts = texts_of(error.problems)
+    shown = render_report(error.problems, texts, color=wants_color(sys.stderr))
+    try:
+        print(shown, end="", file=sys.stderr, flush=True)
+    except OSError:
+        return
+
+
+def texts_of(problems: Iterable[Problem]) -> dict[str, str]:
+    """Return the texts of the files that the problems are in, as far as they can be read again."""
+    texts = {}
+    for file in {problem.place.file for problem in problems if problem.place is not None}:
+        try:
+            # Only a plain file: a pipe would never end, and a device may not either.
+            if os.path.isfile(file) and os.path.getsize(file) <= QUOTED_BYTES:
+                with open(file, encoding="utf-8", errors="replace", newline="") as content:
+                    texts[file] = content.read().removeprefix("\ufeff")
+        except (OSError, ValueError):
+            continue
+    return texts
 
 
 def _bug(error: Exception) -> str:
@@ -77,10 +109,11 @@ def _bug(error: Exception) -> str:
     text = "".join(traceback.format_exception(error))
     command = " ".join(sys.argv)
     report = f"framework0 {__version__}\npython {sys.version}\n{sys.platform}\n{command}\n\n{text}"
-    descriptor, path = tempfile.mkstemp(prefix="framework0-bug-", suffix=".txt")
-    with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
-        file.write(report)
-    return (
-        f"this is a bug of framework0, not yours: {type(error).__name__}: {error}\n"
-        f"a report to send is in {path}"
-    )
+    told = f"this is a bug of framework0, not yours: {type(error).__name__}: {error}\n"
+    try:
+        descriptor, path = tempfile.mkstemp(prefix="framework0-bug-", suffix=".txt")
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="replace") as file:
+            file.write(report)
+    except OSError as trouble:
+        return f"{told}no report file could be written ({trouble}); this is what it would say:\n{report}"
+    return f"{told}a report to send is in {path}"

@@ -6,10 +6,10 @@ The home of verb ``x`` is the module ``framework0.cli.x``, which has ``configure
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Final
 
 VERBS: Final[Mapping[str, str]] = {
     "init": "write a first recipe into this folder",

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from framework0.recipe.templates import find_templates as find_templates
     from framework0.recipe.templates import has_template as has_template
     from framework0.recipe.templates import render as render
+    from framework0.recipe.textfile import text_of as text_of
 
 _HOMES: Final = {
     "Cached": "cache",
@@ -90,6 +91,7 @@ _HOMES: Final = {
     "render": "templates",
     "render_report": "report",
     "summarize": "report",
+    "text_of": "textfile",
     "text_width": "display",
 }
 
@@ -136,6 +138,7 @@ __all__ = [
     "render",
     "render_report",
     "summarize",
+    "text_of",
     "text_width",
 ]
 

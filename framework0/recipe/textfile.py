@@ -11,11 +11,14 @@ import itertools
 import os
 import re
 import stat
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from framework0.errors import Place, Problem, RecipeError
 from framework0.recipe.limits import MAX_FILE_BYTES
 from framework0.recipe.near import near_name
+
+if TYPE_CHECKING:
+    from typing import BinaryIO
 
 _KINDS: Final = (
     (stat.S_ISDIR, "a folder", "name a recipe inside it"),
@@ -151,6 +154,22 @@ def _near_file(path: str) -> str | None:
 
 def _refusal(path: str, code: str, message: str, hint: str) -> RecipeError:
     return RecipeError((Problem(code, message, Place(path, 1, 1), hint=hint),))
+
+
+def text_of(stream: BinaryIO, file: str) -> str:
+    """Return the text that ``stream`` (a pipe, say) delivers until its end, within the size limit.
+
+    Raises :class:`~framework0.errors.RecipeError` as reading a file does.
+    """
+    content = stream.read(MAX_FILE_BYTES + 1)
+    if len(content) > MAX_FILE_BYTES:
+        raise _refusal(
+            file,
+            "file-too-large",
+            f"there are more than the {MAX_FILE_BYTES:,} bytes that a recipe may have",
+            "keep the data in a file the step reads, or split the recipe",
+        )
+    return decode(content, file)
 
 
 def decode(content: bytes, file: str) -> str:
