@@ -158,7 +158,7 @@ class Workshop:
         """Evaluate a ``when``; ``failed`` is what its status functions answer."""
         from framework0.recipe import compile_expression
 
-        return bool(compile_expression(when).evaluate(self.scope(node, failed=failed)))
+        return compile_expression(when).holds(self.scope(node, failed=failed))
 
     def items_for(self, step: Step, node: int) -> list[Any]:
         """Return the items of a ``foreach``, rendered; they must be a JSON list within the limit."""

@@ -27,7 +27,7 @@ class Standing:
     """What an earlier process acknowledged, ready to be taken over.
 
     ``ended`` maps nodes to their final record, ``opened`` lists (node, first item node, items) in the
-    order of opening, ``failures`` counts the failed attempts of nodes that had more to come.
+    order of opening, ``shut`` are those of them that open anew, ``failures`` counts the failed attempts of nodes that had more to come.
     """
 
     def __init__(
@@ -43,11 +43,20 @@ class Standing:
             for (node, kind), value in decisions.items()
             if kind == "foreach"
         )
+        self.shut: set[int] = set()
         self.failures: dict[int, int] = {}
         self.ended: dict[int, AttemptRecord] = {}
         owners = self._owners()
+        last: dict[int, AttemptRecord] = {}
         for record in attempts:
             self._read(record, owners)
+            last[record.node] = record
+        # A foreach that holds although items of it failed holds with all of them.
+        self.ended.update(
+            (item, last[item])
+            for item, owner in owners.items()
+            if owner in self.ended and item in last
+        )
         self._drop_clean_up()
 
     def _owners(self) -> dict[int, int]:
@@ -86,29 +95,21 @@ class Standing:
             if step.phase != MAIN:
                 self.ended.pop(step.position, None)
                 self.decisions.pop((step.position, "when"), None)
-        self.opened = [
-            opening
-            for opening in self.opened
-            if steps[opening[1]].phase == MAIN or opening[0] < self._last_main_item()
-        ]
-
-    def _last_main_item(self) -> int:
-        """Return one past the last item node of a main step: numbers below it must stay as they are."""
-        return max(
-            (
-                first + len(items)
-                for first, node, items in self.opened
-                if self.plan.steps[node].phase == MAIN
-            ),
-            default=0,
-        )
+        self.shut = {node for _, node, _ in self.opened if steps[node].phase != MAIN}
+        for first, node, items in self.opened:
+            if node in self.shut:
+                for item in range(first, first + len(items)):
+                    self.ended.pop(item, None)
 
     def apply(self, run: Run) -> None:
         """Put a fresh run where the earlier one stood."""
         workshop = run.workshop
         run.state.restore(
             ((node, NUMBER[record.state]) for node, record in self.ended.items()),
-            ((node, first, len(items)) for first, node, items in self.opened),
+            (
+                (node, first, len(items), node not in self.shut)
+                for first, node, items in self.opened
+            ),
         )
         run.failures.update(self.failures)
         run.decisions.update(self.decisions)

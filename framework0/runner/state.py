@@ -88,6 +88,7 @@ class RunState:
         self.finished: str | None = None
         self.phase = MAIN_PHASE
         self.owner: dict[int, int] = {}
+        self._index: dict[int, int] = {}
         self._asks_status = frozenset(asks_status)
         self._story = [0] * count
         self._unmet = [len(parents) for parents in plan.parents]
@@ -98,6 +99,7 @@ class RunState:
         for phase in plan.phase:
             self._open[phase] += 1
         self._out: list[Instruction] = []
+        self._asked: set[int] = set()
         # A list, not recursion: one failure may skip a chain of any length.
         self._settled: list[int] = []
 
@@ -129,19 +131,22 @@ class RunState:
         return instructions
 
     def restore(
-        self, ended: Iterable[tuple[int, int]], opened: Iterable[tuple[int, int, int]]
+        self, ended: Iterable[tuple[int, int]], opened: Iterable[tuple[int, int, int, bool]]
     ) -> None:
         """Take over what an earlier process acknowledged, before :class:`Begin`.
 
-        ``opened`` holds (node, first item node, count) in the order of opening, ``ended`` pairs of
-        node and state. A ``foreach`` node that was opened but has not ended waits for its items.
+        ``opened`` holds (node, first item node, count, still open) in the order of opening; items of
+        one that is not still open only keep their numbers. ``ended`` holds pairs of node and state.
         """
-        for node, first, count in opened:
+        for node, first, count, still_open in opened:
             if first != len(self.state):
                 raise IllegalMove(
                     f"items of {self.name(node)} begin at {first}, not {len(self.state)}"
                 )
             self._grow(node, count)
+            if not still_open:
+                del self._items[node]
+                self.state[first:] = bytes([SKIPPED]) * count
         for node, state in ended:
             self.state[node] = state
             self._story[node] = state
@@ -156,12 +161,11 @@ class RunState:
         owner = self.owner.get(node)
         if owner is None:
             return self.plan.steps[node].name
-        return f"{self.plan.steps[owner].name}[{node - self._items[owner].first}]"
+        return f"{self.plan.steps[owner].name}[{self._index[node]}]"
 
     def item_index(self, node: int) -> int | None:
         """Return the place of an item node among its siblings, None for other nodes."""
-        owner = self.owner.get(node)
-        return None if owner is None else node - self._items[owner].first
+        return self._index.get(node)
 
     def items_of(self, node: int) -> range:
         """Return the item nodes of an opened ``foreach`` node."""
@@ -204,16 +208,15 @@ class RunState:
         for node in sorted(range(len(plan)), key=plan.rank.__getitem__):
             if self.state[node] == PENDING and not self._unmet[node]:
                 self._settle(node)
-        for node in list(self._items):
-            if self.state[node] == PENDING:
-                self._move(node, RUNNING)
-                self._resume_items(node)
 
     def _settle(self, node: int) -> None:
         """Decide what becomes of a node whose parents have all ended."""
         if self.state[node] != PENDING or self.plan.phase[node] != self.phase:
             return
         if node in self._items:
+            # Opened before a resume: its items go on, with no new decision.
+            self._move(node, RUNNING)
+            self._resume_items(node)
             return
         step = self.plan.steps[node]
         # Clean-up steps run one after another, but only a named dependency makes one need another.
@@ -223,6 +226,9 @@ class RunState:
         elif self.cancelled and self.phase != FINALLY_PHASE:
             self._close(node, CANCELLED)
         elif step.when is not None or step.foreach is not None:
+            if node in self._asked:
+                return
+            self._asked.add(node)
             failed = tainted or (self.phase != MAIN_PHASE and self.failed)
             self._out.append(Decide(node, failed))
         else:
@@ -314,8 +320,9 @@ class RunState:
         self._items[node] = _Items(first, count, free, fail_fast=fail_fast)
         self.state.extend(bytes(count))
         self._story.extend([0] * count)
-        for item in range(first, first + count):
-            self.owner[item] = node
+        for index in range(count):
+            self.owner[first + index] = node
+            self._index[first + index] = index
 
     def _resume_items(self, node: int) -> None:
         """Queue the items of an opened node, as many as its own limit lets run."""

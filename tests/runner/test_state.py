@@ -206,6 +206,12 @@ def test_steps_left_out_by_the_caller_count_as_done():
     assert out == [moves.Skip(0, "not named by --only"), moves.Launch(1)]
 
 
+def test_a_step_after_one_that_was_left_out_is_decided_once():
+    recipe = recipe_of({"name": "a"}, {"name": "b", "depends_on": ("a",), "when": "x"})
+    out = RunState(Plan(recipe, skip=("a",)), limit=1).handle(moves.Begin())
+    assert out == [moves.Skip(0, "left out by --skip"), moves.Decide(1, failed=False)]
+
+
 def test_an_illegal_move_tells_the_story_of_the_step():
     state, _ = start(recipe_of({"name": "a"}, {"name": "b"}))
     end(state, 0)
@@ -227,7 +233,7 @@ def test_what_was_restored_is_not_launched_again():
 def test_an_opened_foreach_goes_on_with_the_items_that_have_not_ended():
     recipe = recipe_of({"name": "each", "foreach": Foreach((1, 2, 3))})
     state = RunState(Plan(recipe), limit=10)
-    state.restore([(2, NUMBER["succeeded"])], [(0, 1, 3)])
+    state.restore([(2, NUMBER["succeeded"])], [(0, 1, 3, True)])
     assert launched(state.handle(moves.Begin())) == [1, 3]
     end(state, 1)
     assert end(state, 3)[0] == moves.Collect(0, NUMBER["succeeded"])
@@ -236,7 +242,7 @@ def test_an_opened_foreach_goes_on_with_the_items_that_have_not_ended():
 def test_items_restored_at_other_numbers_are_refused():
     state = RunState(Plan(recipe_of({"name": "each", "foreach": Foreach((1,))})), limit=1)
     with pytest.raises(moves.IllegalMove, match="items of each begin at 7"):
-        state.restore([], [(0, 7, 1)])
+        state.restore([], [(0, 7, 1, True)])
 
 
 def test_every_move_of_the_table_leads_to_a_known_state():
