@@ -139,7 +139,9 @@ def _word_end(line: str, start: int, longest: int) -> int:
     stop = min(len(line), start + longest)
     if start < len(line) and line[start] in "\"'":
         closing = line.find(line[start], start + 1, stop)
-        return closing + 1 if closing > 0 else start + 1
+        if closing > 0:
+            return closing + 1
+        return stop if stop < len(line) else start + 1
     end = start
     while end < stop and line[end] not in _ENDS_WORD:
         end += 1
