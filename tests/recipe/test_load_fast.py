@@ -97,7 +97,7 @@ KEYS = (*"abcdefghijkl", "name", "k-1", "x.y", "_z", "no", "true", "null", "1", 
 def text_of(chance):
     """Write lines that look like a recipe's, with any word anywhere and any indentation at times."""
     lines = ["---"] if chance.random() < 0.1 else []
-    indent = 0
+    indent = chance.choice((0, 0, 0, 0, 0, 0, 0, 2))
     for number in range(chance.randrange(1, 9)):
         step = chance.choice((0, 0, 0, 2, 2, -2, -2, 1, -1, -9)) if number else 0
         indent = max(indent + step, 0)
