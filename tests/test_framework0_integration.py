@@ -156,9 +156,11 @@ def test_a_killed_run_is_called_interrupted_and_resumes(framework0, write, works
         stderr=subprocess.DEVNULL,
         start_new_session=True,
     )
-    wait_for((workspace / "reached").exists)
-    os.killpg(running.pid, signal.SIGKILL)
-    running.wait()
+    try:
+        wait_for((workspace / "reached").exists)
+    finally:
+        os.killpg(running.pid, signal.SIGKILL)
+        running.wait()
     [run] = json.loads(framework0("runs", "--json").stdout)
     assert run["state"] == "interrupted"
     write("go", "")
