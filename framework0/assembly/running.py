@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from framework0.assembly.result import RunResult
+    from framework0.recipe import Step
     from framework0.runner import AttemptRecord, Observer, RunHistory
     from framework0.workspace import Workspace
 
@@ -303,10 +304,10 @@ def _still_valid(
             yield records[step.name]._replace(node=step.position, reason=reason)
 
 
-def _as_defined(step: Any) -> Any:
-    from dataclasses import replace
-
-    return replace(step, position=0, idx=None, description="")
+def _as_defined(step: Step) -> tuple[Any, ...]:
+    """Return what makes a step what it does, wherever in the file it stands."""
+    told = zip(step.__slots__, step.parts(), strict=True)
+    return tuple(part for name, part in told if name not in ("position", "idx", "description"))
 
 
 def _current_recipe(history: RunHistory, space: Workspace) -> Recipe:

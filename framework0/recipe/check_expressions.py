@@ -154,10 +154,8 @@ class Expressions:
         if isinstance(written, dict):
             written, where = written.get("items"), (*where, "items")
         if isinstance(foreach.items, str):
-            from dataclasses import replace
-
             items = self.bare(step, str(written), where, each=False)
-            step.foreach = replace(foreach, items=f"${{{{ {items} }}}}")
+            step.foreach = foreach._replace(items=f"${{{{ {items} }}}}")
         elif step.templated:
             self.check_value(step, written, where, each=False)
 

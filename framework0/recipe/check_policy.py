@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -201,7 +200,7 @@ def bounded(
                 pointers=(("the other one", (*path, "foreach", name)),),
             )
     quiet = {name: raw[name] for name in beside if _is_right(name, raw[name])}
-    return replace(foreach, **quiet)
+    return foreach._replace(**quiet)
 
 
 def _is_right(name: str, value: Any) -> bool:
@@ -234,7 +233,7 @@ def combine(base: Policy, own: Mapping[str, Any]) -> Policy:
     fields = {_FIELDS.get(name, name): value for name, value in own.items()}
     if "env" in fields:
         fields["env"] = MappingProxyType({**base.env, **fields["env"]})
-    return replace(base, **fields)
+    return base._replace(**fields)
 
 
 __all__ = [

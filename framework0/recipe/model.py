@@ -1,14 +1,14 @@
 """What a checked recipe is: plain immutable values, nothing that reads, runs or waits.
 
 A :class:`Step` says what to do and after whom; its :class:`Policy` says under which rules. Most
-steps of a recipe share one policy object, which keeps large recipes small.
+steps of a recipe share one policy object, which keeps large recipes small. No dataclasses: a run
+would pay a third of its start-up for importing them.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,8 +25,7 @@ ORDER_SEQUENCE: Final = "sequence"
 NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
-class Retry:
+class Retry(NamedTuple):
     """How often and when a failed attempt is followed by another.
 
     ``attempts`` is the total, the first included. The wait before attempt *n* + 1 is
@@ -43,8 +42,7 @@ class Retry:
     on: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Foreach:
+class Foreach(NamedTuple):
     """One step for each item. ``items`` is a list (whose strings may hold ``${{ }}``) or one expression.
 
     At most ``parallel`` items run at once (0: no limit of its own). With ``fail_fast`` the first
@@ -56,24 +54,22 @@ class Foreach:
     fail_fast: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(NamedTuple):
     """The rules a step runs under. Times are in seconds."""
 
     timeout: float | None = None
-    retry: Retry = field(default_factory=Retry)
+    retry: Retry = Retry()
     executor: str | None = None
     continue_on_error: bool = False
     success_keys: tuple[str, ...] = ()
     exit_codes: tuple[int, ...] = (0,)
-    env: Mapping[str, str] = field(default_factory=lambda: NOTHING)
+    env: Mapping[str, str] = NOTHING
     cwd: str | None = None
 
 
 DEFAULT_POLICY: Final = Policy()
 
 
-@dataclass(slots=True)
 class Step:
     """One step as checked. Treat as immutable.
 
@@ -83,29 +79,79 @@ class Step:
     A shell step has ``command`` (a tuple: no shell; a string: ``shell: true``); a recipe step has
     ``recipe`` (a path relative to the file) and its inputs in ``args``. Strings anywhere in
     ``args``, ``command``, ``env`` and ``foreach`` may hold ``${{ }}``; ``when`` is a bare expression.
+    ``templated`` is True if any string of ``args``, ``command``, ``env`` or ``foreach`` holds ``${{ }}``.
     """
 
-    name: str
-    position: int
-    idx: int | None = None
-    kind: str = "python"
-    module: str = ""
-    function: str = ""
-    args: Mapping[str, Any] | tuple[Any, ...] | None = None
-    depends_on: tuple[str, ...] = ()
-    when: str | None = None
-    foreach: Foreach | None = None
-    command: tuple[str, ...] | str | None = None
-    recipe: str | None = None
-    policy: Policy = DEFAULT_POLICY
-    phase: str = MAIN
-    description: str = ""
-    templated: bool = False
-    """True if any string of ``args``, ``command``, ``env`` or ``foreach`` holds ``${{ }}``."""
+    __slots__ = (
+        "args",
+        "command",
+        "depends_on",
+        "description",
+        "foreach",
+        "function",
+        "idx",
+        "kind",
+        "module",
+        "name",
+        "phase",
+        "policy",
+        "position",
+        "recipe",
+        "templated",
+        "when",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        position: int,
+        idx: int | None = None,
+        kind: str = "python",
+        module: str = "",
+        function: str = "",
+        args: Mapping[str, Any] | tuple[Any, ...] | None = None,
+        depends_on: tuple[str, ...] = (),
+        when: str | None = None,
+        foreach: Foreach | None = None,
+        command: tuple[str, ...] | str | None = None,
+        recipe: str | None = None,
+        policy: Policy = DEFAULT_POLICY,
+        phase: str = MAIN,
+        description: str = "",
+        templated: bool = False,
+    ) -> None:
+        self.name = name
+        self.position = position
+        self.idx = idx
+        self.kind = kind
+        self.module = module
+        self.function = function
+        self.args = args
+        self.depends_on = depends_on
+        self.when = when
+        self.foreach = foreach
+        self.command = command
+        self.recipe = recipe
+        self.policy = policy
+        self.phase = phase
+        self.description = description
+        self.templated = templated
+
+    def parts(self) -> tuple[Any, ...]:
+        """Return all of it, for comparing and showing."""
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        return self.parts() == other.parts() if isinstance(other, Step) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        told = zip(self.__slots__, self.parts(), strict=True)
+        return f"Step({', '.join(f'{name}={value!r}' for name, value in told)})"
 
 
-@dataclass(frozen=True, slots=True)
-class Input:
+class Input(NamedTuple):
     """A value the caller may give. ``type`` is string, integer, number, boolean, list or mapping.
 
     A ``secret`` is read from the environment variable ``env`` (default: the name in upper case) and
@@ -122,8 +168,7 @@ class Input:
     description: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Recipe:
+class Recipe(NamedTuple):
     """A checked recipe. ``steps`` are in file order; ``order`` says which ordering rule holds.
 
     ``digest`` is the SHA-256 of the text; ``file`` is its path as given, or ``<text>``.
@@ -133,7 +178,7 @@ class Recipe:
     steps: tuple[Step, ...]
     version: str = ""
     description: str = ""
-    metadata: Mapping[str, Any] = field(default_factory=lambda: NOTHING)
+    metadata: Mapping[str, Any] = NOTHING
     inputs: tuple[Input, ...] = ()
     order: str = ORDER_GRAPH
     order_reason: str = ""
