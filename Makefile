@@ -23,10 +23,10 @@ MAKEFLAGS   += --no-print-directory
 # Print a command as a person would type it, then run it.
 show = printf '\n$$ %s\n' "$(1)"; PATH="$(abspath $(BIN)):$$PATH" $(1)
 
-.PHONY: help demo test check lint types contracts docs references site bench lock format clean
+.PHONY: help demo test check lint types contracts docs references site bench bench-peers lock format clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' Makefile | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
 
 demo: $(VENV)/.core ## Run a real recipe over a real CSV and show what it left in the context
 	@$(call show,framework0 run orchestrator/recipes/compute_median.yaml)
@@ -65,8 +65,10 @@ references: $(VENV)/.dev ## Write the reference pages that follow from the code
 site: $(VENV)/.dev ## Serve the documentation on this machine, rebuilt at each change
 	@$(PY) -m mkdocs serve
 
-bench: $(VENV)/.bench ## Run the benchmarks: ratios to a floor measured in the same run
-	@PATH="$(abspath $(BIN)):$$PATH" $(PY) -m benchmarks $(ARGS)
+bench: $(VENV)/.core ## Run the benchmarks: ratios to a floor measured in the same run
+	@$(PY) -m benchmarks $(ARGS)
+
+bench-peers: .bench/.made ## Install the peers that the benchmarks run beside us, into .bench
 
 format: $(VENV)/.dev ## Format the code
 	@$(PY) -m black --quiet .
@@ -83,7 +85,7 @@ lock: $(VENV)/.dev ## Refresh the locked requirements (needs the network)
 	done
 
 clean: ## Remove everything that was built, the virtual environment too
-	@rm -rf $(VENV) site dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache \
+	@rm -rf $(VENV) .bench site dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache \
 	    .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -104,7 +106,9 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.core
 	@$(PIP) install --require-hashes -r requirements-dev.txt
 	@touch $@
 
-$(VENV)/.bench: requirements-bench.txt $(VENV)/.dev
+# The peers are in an environment of their own, made by the same interpreter: nothing of theirs is ours.
+.bench/.made: requirements-bench.txt | $(PY)
 	@echo "Installing the peers to compare with (once) ..." >&2
-	@$(PIP) install --require-hashes -r requirements-bench.txt
+	@$(PY) -m venv --clear .bench
+	@.bench/bin/python -m pip --disable-pip-version-check -qq install --require-hashes -r requirements-bench.txt
 	@touch $@

@@ -1,0 +1,11 @@
+"""The one step as doit runs it."""
+
+from __future__ import annotations
+
+
+def noop():
+    return None
+
+
+def task_one():
+    return {"actions": [noop]}
