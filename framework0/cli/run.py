@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from framework0.cli.running import add_run_options, see_through
+from framework0.cli.inputs import add_choices, assignments
+from framework0.cli.running import add_run_options, see_through, show_what_it_prints
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -20,20 +21,22 @@ if TYPE_CHECKING:
     from framework0.assembly import Options, RunResult
 
 
+DOCUMENTED = """Run a recipe.
+
+example:
+  python orchestrator/runner.py --recipe recipe.yaml --debug
+"""
+
+
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of ``run``."""
     parser.add_argument("recipe", metavar="RECIPE", help="the recipe's YAML file")
-    _add_choices(parser)
+    _add_what(parser)
     add_run_options(parser)
 
 
-def _add_choices(parser: ArgumentParser) -> None:
-    what = parser.add_argument_group("what to run")
-    what.add_argument(
-        "-i", "--input", action="append", default=[], metavar="NAME=VALUE", help="give an input"
-    )
-    what.add_argument("--only", action="append", metavar="STEP", help="run this step (repeatable)")
-    what.add_argument("--skip", action="append", metavar="STEP", help="leave this step out")
+def _add_what(parser: ArgumentParser) -> None:
+    what = add_choices(parser)
     what.add_argument("--name", default="", help="a name for this run")
 
 
@@ -46,28 +49,13 @@ def execute(arguments: Namespace) -> int:
 
         workspace = as_workspace(arguments.workspace)
         recipe = load_recipe(arguments.recipe, workspace=workspace)
-        if len(recipe.steps) == 1 and not arguments.json:
-            options.echo = True
+        if len(recipe.steps) == 1:
+            show_what_it_prints(arguments, options)
         return start_run(
             recipe, inputs=inputs, workspace=workspace, name=arguments.name, options=options
         )
 
     return see_through(arguments, start)
-
-
-def assignments(texts: Sequence[str]) -> dict[str, str]:
-    """Return ``NAME=VALUE`` texts as a mapping; raise UsageError for one without ``=``."""
-    from framework0.errors import UsageError
-
-    given: dict[str, str] = {}
-    for text in texts:
-        name, sign, value = text.partition("=")
-        if not sign or not name:
-            raise UsageError(f"--input takes NAME=VALUE, not {text!r}: as in --input limit=10")
-        if name in given:
-            raise UsageError(f"--input {name} is given twice: give one value")
-        given[name] = value
-    return given
 
 
 def documented_main(argv: Sequence[str] | None = None) -> int:
@@ -78,11 +66,11 @@ def documented_main(argv: Sequence[str] | None = None) -> int:
 
     parser = ArgumentParser(
         prog="runner.py",
-        description="Run a recipe.\n\nexample:\n  python orchestrator/runner.py --recipe recipe.yaml --debug",
+        description=DOCUMENTED,
         formatter_class=RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     parser.add_argument("--recipe", required=True, metavar="FILE", help="the recipe's YAML file")
-    _add_choices(parser)
+    _add_what(parser)
     add_run_options(parser)
     return reported(lambda: execute(parser.parse_args(argv)))

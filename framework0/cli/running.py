@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import EXIT_OK, EXIT_RUN_FAILED
 
@@ -12,13 +12,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from framework0.assembly import Options, RunResult
-    from framework0.runner import Observer, Run, Signals
+    from framework0.runner import Run, Signals
+    from framework0.workspace import Workspace
+
+MOST_AT_ONCE: Final = 10_000
+"""Each running step may cost a thread with its stack; more is a typing mistake (as in the settings)."""
 
 
 def add_run_options(parser: ArgumentParser) -> None:
     """Add the options that say how, not what, to run."""
+    from framework0.cli.choosing import add_workspace
+
     how = parser.add_argument_group("how to run")
-    how.add_argument("-j", "--concurrency", type=int, default=0, metavar="N", help="steps at once")
+    how.add_argument(
+        "-j", "--concurrency", type=whole, default=0, metavar="N", help="steps at once"
+    )
     how.add_argument(
         "--executor",
         choices=("thread", "process", "serial"),
@@ -30,11 +38,12 @@ def add_run_options(parser: ArgumentParser) -> None:
         help="full: what is acknowledged survives a power cut (default); normal: it survives any kill",
     )
     how.add_argument(
-        "--grace", type=float, metavar="SECONDS", help="time to stop after a signal (5)"
+        "--grace",
+        type=seconds,
+        metavar="SECONDS",
+        help="time a run may take to stop after a signal (default: 5)",
     )
-    how.add_argument(
-        "--workspace", metavar="DIR", help="the workspace (default: found upward from here)"
-    )
+    add_workspace(parser)
     shown = parser.add_argument_group("what to show")
     shown.add_argument("-s", "--show-output", action="store_true", help="show what the steps print")
     shown.add_argument(
@@ -44,74 +53,127 @@ def add_run_options(parser: ArgumentParser) -> None:
     shown.add_argument("--json", action="store_true", help="one JSON event a line on stdout")
 
 
+def whole(text: str) -> int:
+    """Return a whole number from 1 on, for argparse."""
+    from argparse import ArgumentTypeError
+
+    if not (text.isascii() and text.isdecimal()) or not 0 < int(text[:10]) <= MOST_AT_ONCE:
+        raise ArgumentTypeError(f"a whole number from 1 to {MOST_AT_ONCE} is needed, not {text!r}")
+    return int(text)
+
+
+def seconds(text: str) -> float:
+    """Return a length of time in seconds, for argparse: ``5``, ``2.5``, ``1m30s``."""
+    from argparse import ArgumentTypeError
+
+    from framework0.recipe import parse_duration
+
+    try:
+        return parse_duration(text, zero=True)
+    except ValueError as error:
+        raise ArgumentTypeError(f"it {error}") from None
+
+
 def see_through(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
     """Run what ``start`` starts, under the warden, and return the exit code."""
     from framework0.runner import guarded
+    from framework0.workspace import find_workspace
 
-    grace = 5.0 if arguments.grace is None else arguments.grace
-    return guarded(lambda: _reported_run(arguments, start), grace)
+    space = find_workspace(explicit=arguments.workspace)
+    if arguments.grace is None:
+        arguments.grace = space.settings.grace
+    return guarded(lambda: _reported_run(arguments, space, start), arguments.grace)
 
 
-def _reported_run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
+def _reported_run(
+    arguments: Namespace, space: Workspace, start: Callable[[Options], RunResult]
+) -> int:
     from framework0.cli.troubles import reported
 
-    return reported(lambda: _run(arguments, start))
+    return reported(lambda: _run(arguments, space, start))
 
 
-def _run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
+def _run(arguments: Namespace, space: Workspace, start: Callable[[Options], RunResult]) -> int:
     from framework0.assembly import Options
-    from framework0.runner import Signals, exit_code_for
+    from framework0.runner import exit_code_for
 
     if arguments.debug:
-        _debug_logs()
-    watcher = _watcher(arguments)
+        from framework0.logs import configure
+
+        configure(debug=True)
     signals: list[Signals] = []
-
-    def attach(run: Run) -> None:
-        handler = Signals(lambda name: run.cancel(f"stopped by {name}"), run.abandon)
-        handler.__enter__()
-        signals.append(handler)
-
     options = Options(
         executor=arguments.executor,
         concurrency=arguments.concurrency,
         durability=arguments.durability,
         grace=arguments.grace,
-        observer=watcher,
-        on_run=attach,
         only=getattr(arguments, "only", ()) or (),
         skip=getattr(arguments, "skip", ()) or (),
         echo=arguments.debug or arguments.show_output,
     )
+    options.observer = watcher_for(arguments, echo=options.echo)
+    options.on_run = lambda run: signals.append(_attach(run, space, options.observer))
     try:
         result = start(options)
     finally:
         for handler in signals:
             handler.__exit__()
-    last_word(arguments, watcher, result)
+        close_watcher(options)
+    _last_word(arguments, result)
     received = next((handler.received for handler in signals if handler.received), None)
     if result.ok:
         return EXIT_OK
     return exit_code_for(received) if received else EXIT_RUN_FAILED
 
 
-def _debug_logs() -> None:
-    from framework0.logs import configure
+def _attach(run: Run, space: Workspace, watcher: Any) -> Signals:
+    """Have signals end the run, tell others whom to signal, and let the watcher know the plan."""
+    from framework0.cli.responsible import note_responsible
+    from framework0.runner import Signals
 
-    configure(debug=True)
+    note_responsible(space.run_folder(run.workshop.run["id"]))
+
+    def cancel(name: str) -> None:
+        watcher.stopping = name
+        run.cancel(f"stopped by {name}")
+
+    watcher.joins(run, space)
+    handler = Signals(cancel, run.abandon)
+    handler.__enter__()
+    return handler
 
 
-def _watcher(arguments: Namespace) -> Any:
+def close_watcher(options: Options) -> None:
+    """End what watches the run, however the run ended."""
+    watcher: Any = options.observer
+    watcher.close()
+
+
+def show_what_it_prints(arguments: Namespace, options: Options) -> None:
+    """Let what the steps print reach the terminal; nothing else is drawn there then."""
+    if not arguments.json:
+        options.echo = True
+        options.observer = watcher_for(arguments, echo=True)
+
+
+def watcher_for(arguments: Namespace, *, echo: bool) -> Any:
+    """Return who watches the run for whoever asked for it; nothing is drawn where steps ``echo``."""
     from framework0.cli.watching import JsonEvents, PlainLines, Quiet
 
     if arguments.json:
         return JsonEvents(sys.stdout)
     if arguments.quiet:
         return Quiet()
+    from framework0.cli.streams import is_terminal
+
+    if is_terminal(sys.stderr) and not echo:
+        from framework0.cli.progress import LiveProgress
+
+        return LiveProgress(sys.stderr)
     return PlainLines(sys.stderr)
 
 
-def last_word(arguments: Namespace, watcher: Observer, result: RunResult) -> None:
+def _last_word(arguments: Namespace, result: RunResult) -> None:
     """Say how the run ended, what failed and why, and what to do next."""
     if arguments.json:
         return

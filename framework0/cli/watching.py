@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-    from framework0.runner import AttemptRecord
+    from framework0.runner import AttemptRecord, Run
+    from framework0.workspace import Workspace
 
 SIGNS = {
     "succeeded": "ok",
@@ -21,7 +22,19 @@ SIGNS = {
 
 
 class Quiet:
-    """Watches and says nothing; the base of those who say something."""
+    """Watches and says nothing; the base of those who say something.
+
+    ``stopping`` is the name of the signal that asked the run to stop.
+    """
+
+    def __init__(self) -> None:
+        self.stopping = ""
+
+    def joins(self, run: Run, space: Workspace) -> None:
+        """Get to know the run, before it begins."""
+
+    def close(self) -> None:
+        """End, however the run ended; may be called twice."""
 
     def run_started(self, run_id: str, total: int) -> None:
         """See :class:`framework0.runner.Observer`."""
@@ -39,23 +52,36 @@ class Quiet:
         """See :class:`framework0.runner.Observer`."""
 
 
-class PlainLines(Quiet):
-    """One line for each acknowledged attempt: for logs, pipes and dumb terminals."""
+class _Written(Quiet):
+    """Writes text to a stream from any thread; a stream nobody reads any more does not end the run."""
 
     def __init__(self, stream: TextIO) -> None:
+        super().__init__()
         self._stream = stream
+        self._lock = Lock()
+        self._heard = True
+
+    def _say(self, text: str) -> None:
+        with self._lock:
+            if not self._heard or not text:
+                return
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except (OSError, ValueError):
+                self._heard = False
+
+
+class PlainLines(_Written):
+    """One line for each acknowledged attempt: for logs, pipes and dumb terminals."""
 
     def run_started(self, run_id: str, total: int) -> None:
         """Name the run, so that another terminal can ask about it."""
-        self._say(f"run {run_id}: {total} step{'s' if total != 1 else ''}\n")
+        self._say(f"run {run_id}: {total:,} step{'s' if total != 1 else ''}\n")
 
     def step_finished(self, records: Sequence[AttemptRecord]) -> None:
         """Say how each attempt ended."""
         self._say("".join(f"{attempt_line(record)}\n" for record in records))
-
-    def _say(self, text: str) -> None:
-        self._stream.write(text)
-        self._stream.flush()
 
 
 def attempt_line(record: AttemptRecord) -> str:
@@ -78,11 +104,8 @@ def attempt_line(record: AttemptRecord) -> str:
     return one_line("  ".join(parts))
 
 
-class JsonEvents(Quiet):
+class JsonEvents(_Written):
     """One JSON object a line, for programs."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
 
     def run_started(self, run_id: str, total: int) -> None:
         """Tell the run's id and how many steps it has."""
@@ -98,18 +121,16 @@ class JsonEvents(Quiet):
 
     def step_finished(self, records: Sequence[AttemptRecord]) -> None:
         """Tell which attempts are acknowledged."""
-        for record in records:
-            self._emit(attempt_event(record))
+        self._emit(*map(attempt_event, records))
 
     def run_finished(self, state: str, seconds: float) -> None:
         """Tell how the run ended."""
         self._emit({"event": "run_finished", "state": state, "seconds": round(seconds, 6)})
 
-    def _emit(self, event: dict[str, Any]) -> None:
+    def _emit(self, *events: dict[str, Any]) -> None:
         import json
 
-        self._stream.write(json.dumps(event, separators=(",", ":")) + "\n")
-        self._stream.flush()
+        self._say("".join(json.dumps(event, separators=(",", ":")) + "\n" for event in events))
 
 
 def attempt_event(record: AttemptRecord) -> dict[str, Any]:
@@ -135,8 +156,3 @@ def attempt_event(record: AttemptRecord) -> dict[str, Any]:
     if record.reason:
         event["reason"] = record.reason
     return event
-
-
-def stderr_is_terminal() -> bool:
-    """Say whether a person watches stderr."""
-    return sys.stderr is not None and sys.stderr.isatty()
