@@ -26,7 +26,7 @@ show = printf '\n$$ %s\n' "$(1)"; PATH="$(abspath $(BIN)):$$PATH" $(1)
 .PHONY: help demo test check lint types contracts docs references site bench bench-peers lock format clean
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 16
+	@grep -hE '^[a-z-]+:.*## ' Makefile | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 22
 
 demo: $(VENV)/.core ## Run a real recipe over a real CSV and show what it left in the context
 	@$(call show,framework0 run orchestrator/recipes/compute_median.yaml)
@@ -79,9 +79,10 @@ lock: $(VENV)/.dev ## Refresh the locked requirements (needs the network)
 	@for lock in dev bench core ""; do \
 	    name=requirements$${lock:+-$$lock}; \
 	    before=; [ "$$lock" = dev ] || before="-c requirements-dev.txt"; \
+	    ours=pyproject.toml; [ "$$lock" != bench ] || ours=; \
 	    $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
 	        --custom-compile-command "make lock" $$before \
-	        pyproject.toml $$name.in -o $$name.txt || exit 1; \
+	        $$ours $$name.in -o $$name.txt || exit 1; \
 	done
 
 clean: ## Remove everything that was built, the virtual environment too
