@@ -183,8 +183,9 @@ class Session:
 
 
 def default_concurrency() -> int:
-    """Return how many attempts run at once unless told otherwise: a few more than there are cores,
-    because steps of this kind mostly wait.
+    """Return how many attempts run at once unless told otherwise.
+
+    A few more than there are cores, because steps of this kind mostly wait.
     """
     return min(32, (os.cpu_count() or 1) + 4)
 

@@ -243,6 +243,8 @@ class Run:
             elif kind is moves.Wait:
                 self._wait(instruction)  # type: ignore[arg-type]
             else:
+                # Queued here, not when the waiting thread wakes: it shares the last steps' commit.
+                self.recorder.ending(str(instruction.state))  # type: ignore[union-attr]
                 self.later(self._finish)
         return inline
 

@@ -255,5 +255,8 @@ class Recorder(Protocol):
     def flush(self) -> None:
         """Wait until everything queued is durable; raises the journal's error if it failed."""
 
+    def ending(self, state: str) -> None:
+        """Queue the run's end behind all that is queued; nothing is appended after it."""
+
     def finish(self, state: str) -> None:
         """Write the run's end and wait until it is durable."""

@@ -55,6 +55,9 @@ class MemoryRecorder:
     def flush(self) -> None:
         """Nothing waits: what was appended is kept."""
 
+    def ending(self, state: str) -> None:
+        """Nothing waits: the end is remembered by :meth:`finish`."""
+
     def finish(self, state: str) -> None:
         """Remember how the run ended."""
         self.state = state

@@ -1,5 +1,6 @@
-"""One attempt at a time, in the thread that waits for the run: for debuggers and for libraries that
-insist on the main thread.
+"""One attempt at a time, in the thread that waits for the run.
+
+For debuggers, and for libraries that insist on the main thread.
 """
 
 from __future__ import annotations

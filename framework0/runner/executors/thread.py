@@ -1,21 +1,35 @@
 """Threads of this process: the executor for steps that wait on I/O or are short.
 
 A worker that has reported an attempt is handed the next one at once, so a chain of steps stays in
-one thread and pays for no hand-over. Threads are daemons: a step that never returns cannot keep the
-process alive, and cannot be stopped either; only ``job.cancelled`` asks it to.
+one thread and pays for no hand-over. Waking another thread costs more than a short step takes (the
+interpreter lock changes cores), so as long as steps prove short, jobs are *kept*: the threads that
+are awake take them in order. A sentinel hands kept jobs to further threads as soon as one of them
+has waited for longer than a short step takes.
+
+Threads are daemons: a step that never returns cannot keep the process alive, and cannot be stopped
+either; only ``job.cancelled`` asks it to.
 """
 
 from __future__ import annotations
 
-from _thread import start_new_thread
+from _thread import allocate_lock, start_new_thread
+from collections import deque
 from queue import SimpleQueue
-from threading import Lock
-from typing import TYPE_CHECKING
+from time import sleep
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from framework0.runner.seams import Job, Outcome
+
+    Report = Callable[[Job, Outcome], Job | None]
+
+QUICK: Final = 0.0002
+"""Seconds; a step shorter than this is over before another thread would have begun."""
+
+PATIENCE: Final = 0.002
+"""Seconds between two looks of the sentinel: a kept job waits for at most two of them."""
 
 
 class ThreadExecutor:
@@ -25,16 +39,43 @@ class ThreadExecutor:
 
     def __init__(self, perform: Callable[[Job], Outcome]) -> None:
         self._perform = perform
-        self._queue: SimpleQueue[tuple[Job, Callable[[Job, Outcome], Job | None]] | None] = (
-            SimpleQueue()
-        )
-        self._lock = Lock()
+        self._queue: SimpleQueue[tuple[Job, Report] | None] = SimpleQueue()
+        self._kept: deque[tuple[Job, Report]] = deque()
+        self._lock = allocate_lock()
+        self._quick = True
         self._threads = 0
         self._idle = 0
         self._closed = False
+        self._sentinel = allocate_lock()
+        self._on_watch = False
 
-    def submit(self, job: Job, report: Callable[[Job, Outcome], Job | None]) -> None:
-        """Start ``job`` in an idle thread, or in a new one."""
+    def submit(self, job: Job, report: Report) -> None:
+        """Start ``job``: in a thread that is awake if steps are quick, else in an idle or a new one."""
+        if not self._quick or self._idle == self._threads:
+            self._hand_over(job, report)
+            return
+        self._kept.append((job, report))
+        if not self._on_watch:
+            self._set_watch()
+
+    def stop(self, job: Job, reason: str) -> bool:  # noqa: ARG002 - the seam's signature
+        """Ask only: nothing can end a thread from outside."""
+        job.cancelled.set()
+        return False
+
+    def close(self) -> None:
+        """Let idle threads end; busy ones end after their job. A second call does nothing."""
+        with self._lock:
+            if self._closed:
+                return
+            self._closed = True
+            waiting, self._threads = self._threads, 0
+        for _ in range(waiting):
+            self._queue.put(None)
+        if self._sentinel.locked():
+            self._sentinel.release()
+
+    def _hand_over(self, job: Job, report: Report) -> None:
         with self._lock:
             if self._idle > 0:
                 self._idle -= 1
@@ -43,28 +84,75 @@ class ThreadExecutor:
                 start_new_thread(self._work, ())
         self._queue.put((job, report))
 
-    def stop(self, job: Job, reason: str) -> bool:  # noqa: ARG002 - the seam's signature
-        """Ask only: nothing can end a thread from outside."""
-        job.cancelled.set()
-        return False
-
-    def close(self) -> None:
-        """Let idle threads end; busy ones end after their job."""
-        with self._lock:
-            self._closed = True
-            waiting = self._threads
-        for _ in range(waiting):
-            self._queue.put(None)
-
     def _work(self) -> None:
-        take, perform = self._queue.get, self._perform
+        take, kept = self._queue.get, self._kept
         while True:
             task = take()
             if task is None:
                 return
-            job: Job | None
-            job, report = task
-            while job is not None:
-                job = report(job, perform(job))
-            with self._lock:
-                self._idle += 1
+            self._chain(*task)
+            while True:
+                while kept:
+                    try:
+                        task = kept.popleft()
+                    except IndexError:
+                        break
+                    self._chain(*task)
+                with self._lock:
+                    # A job kept while this thread fell asleep would wait for the sentinel.
+                    if not kept:
+                        self._idle += 1
+                        break
+
+    def _chain(self, job: Job, report: Report) -> None:
+        """Perform a job and all that it is followed by; jobs kept before that go first."""
+        perform, kept = self._perform, self._kept
+        following: Job | None = job
+        while following is not None:
+            outcome = perform(following)
+            self._quick = outcome.seconds < QUICK
+            following = report(following, outcome)
+            if kept:
+                if not self._quick:
+                    self._give_away()
+                elif following is not None:
+                    kept.append((following, report))
+                    following = None
+
+    def _give_away(self) -> None:
+        """Hand every kept job to other threads."""
+        kept = self._kept
+        while kept:
+            try:
+                job, report = kept.popleft()
+            except IndexError:
+                return
+            self._hand_over(job, report)
+
+    def _set_watch(self) -> None:
+        """Have the sentinel look after the kept jobs; it starts with the first of them."""
+        with self._lock:
+            if self._on_watch:
+                return
+            self._on_watch = True
+            if self._sentinel.acquire(blocking=False):
+                start_new_thread(self._watch, ())
+                return
+        self._sentinel.release()
+
+    def _watch(self) -> None:
+        """Look every ``PATIENCE`` seconds for a job that nobody has taken; rest when none are kept."""
+        while not self._closed:
+            oldest = None
+            while self._on_watch:
+                sleep(PATIENCE)
+                waiting = next(iter(tuple(self._kept)), None)
+                if waiting is None:
+                    self._on_watch = False
+                elif waiting is oldest:
+                    self._give_away()
+                oldest = waiting
+            if self._kept:
+                self._on_watch = True
+            else:
+                self._sentinel.acquire()

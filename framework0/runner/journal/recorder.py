@@ -76,6 +76,7 @@ class RunRecorder:
         self._waiting = self._queue.qsize
         self._error: Exception | None = None
         self._closed = False
+        self._ending: _Wish | None = None
         self._thread = threading.Thread(
             target=self._write_all, name=f"journal {run_id}", daemon=True
         )
@@ -113,10 +114,17 @@ class RunRecorder:
         """Wait until everything queued is durable, or raise the error that keeps it from being."""
         self._wait(_Wish())
 
+    def ending(self, state: str) -> None:
+        """Queue the run's end behind all that is queued, so that it needs no commit of its own."""
+        self._ending = _Wish(state)
+        self._put(self._ending)
+
     def finish(self, state: str) -> None:
-        """Write the run's end, wait until it is durable, and free the run's lock."""
+        """Write the run's end, unless it is queued, wait until it is durable, and free the lock."""
         try:
-            self._wait(_Wish(state))
+            if self._ending is None:
+                self.ending(state)
+            self._wait(self._ending)
         finally:
             self.close()
 
@@ -135,9 +143,11 @@ class RunRecorder:
         self._marks.close()
         self._lock.release()
 
-    def _wait(self, wish: _Wish) -> None:
-        if self._error is None:
-            self._put(wish)
+    def _wait(self, wish: _Wish | None) -> None:
+        """Wait until ``wish`` is answered; one that is not queued yet is queued."""
+        if self._error is None and wish is not None:
+            if wish is not self._ending:
+                self._put(wish)
             wish.answered.acquire()
         if self._error is not None:
             raise self._error
