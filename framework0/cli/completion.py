@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 from framework0.errors import EXIT_OK
 
 if TYPE_CHECKING:
-    from argparse import Action, ArgumentParser, Namespace
+    from argparse import ArgumentParser, Namespace
     from collections.abc import Mapping
 
 SHELLS: Final = ("bash", "zsh", "tcsh")
@@ -54,15 +54,18 @@ def whole_parser() -> ArgumentParser:
     for name, about in VERBS.items():
         verb = verbs.add_parser(name, help=about)
         verb_module(name).configure(verb)
-        # argparse has no public list of what was added; shtab itself reads this one.
-        for action in verb._actions:  # noqa: SLF001
-            _say_what_fits(action)
+        _say_what_fits(verb)
     return parser
 
 
-def _say_what_fits(action: Action) -> None:
+def _say_what_fits(parser: ArgumentParser) -> None:
+    """Tell shtab which arguments of a parser, and of those within it, are files or folders."""
     import shtab
 
-    fits = WHAT_FITS.get(action.metavar) if isinstance(action.metavar, str) else None
-    if fits is not None:
-        action.complete = getattr(shtab, fits)  # type: ignore[attr-defined]
+    # argparse has no public list of what was added; shtab itself reads this one.
+    for action in parser._actions:  # noqa: SLF001
+        fits = WHAT_FITS.get(action.metavar) if isinstance(action.metavar, str) else None
+        if fits is not None:
+            action.complete = getattr(shtab, fits)  # type: ignore[attr-defined]
+        for inner in action.choices.values() if isinstance(action.choices, dict) else ():
+            _say_what_fits(inner)
