@@ -241,42 +241,62 @@ def is_code(text, named):
 
 
 def commands_page():
-    """Return the page of all verbs, each as its own ``--help`` shows it."""
+    """Return the page of all verbs: what the docstring of each says, and its parser's arguments."""
     from framework0.cli.main import parser_of
     from framework0.cli.verbs import VERBS
 
     text = [NOTICE, COMMANDS_INTRODUCTION]
-    for verb, about in VERBS.items():
-        parser = parser_of(verb)
-        parser.formatter_class = fixed_width(parser.formatter_class)
-        shown = parser.format_help().rstrip()
-        text.append(f"## {verb}\n\n{about[0].upper()}{about[1:]}.\n\n```text\n{shown}\n```\n")
+    for verb in VERBS:
+        text.extend(verb_sections(verb, parser_of(verb), "##"))
     return "\n".join(text)
 
 
-def fixed_width(formatter):
-    """Return the formatter with a width of its own, so that the page depends on no terminal."""
-    return lambda prog: formatter(prog, width=96)
+def verb_sections(name, parser, level):
+    """Yield the section of a verb, then those of the verbs within it."""
+    about, _, more = parser.description.partition("\n\n")
+    yield f"{level} {name}\n\n{' '.join(about.split())}\n"
+    if more.strip():
+        # In a block of its own: `#` and `<` in an example mean nothing to Markdown there.
+        yield f"```text\n{more.strip()}\n```\n"
+    yield "\n".join(argument_lines(parser)) + "\n"
+    for word, part in inner_verbs(parser).items():
+        yield from verb_sections(f"{name} {word}", part, f"{level}#")
+
+
+# argparse has no public list of what was added to a parser: the two functions below look inside.
+def inner_verbs(parser):
+    """Return the parsers of the verbs within a verb, by name."""
+    for action in parser._actions:  # noqa: SLF001
+        if isinstance(action.choices, dict):
+            return action.choices
+    return {}
+
+
+def argument_lines(parser):
+    """Yield a line per argument; argparse's own layout of them differs between Python versions."""
+    for group in parser._action_groups:  # noqa: SLF001
+        for action in group._group_actions:  # noqa: SLF001
+            if "--help" not in action.option_strings and not isinstance(action.choices, dict):
+                value = value_of(action)
+                names = [f"`{name} {value}`".replace(" `", "`") for name in action.option_strings]
+                yield f"- {', '.join(names) or f'`{value}`'}: {action.help.replace('%%', '%')}"
+
+
+def value_of(action):
+    """Return what stands for the value of an argument; nothing where it takes none."""
+    if action.nargs == 0:
+        return ""
+    return action.metavar or (
+        "{" + ",".join(action.choices) + "}" if action.choices else action.dest.upper()
+    )
 
 
 COMMANDS_INTRODUCTION = """\
 # Commands
 
-`framework0 VERB --help` shows the same. Results go to standard output, everything else to standard error; with
-`--json`, standard output is JSON and nothing else.
-
-## Exit codes
-
-| Code | Meaning |
-| --- | --- |
-| 0 | well |
-| 1 | the run failed |
-| 2 | the command was used wrongly |
-| 3 | the recipe is wrong |
-| 4 | trouble with the workspace, the journal or a lock |
-| 5 | refused for safety |
-| 70 | a bug of ours; a report file is named |
-| 130, 143 | ended by a signal |
+`framework0 VERB --help` (or `-h`) shows the same, `framework0 --help` lists the verbs, `framework0 --version` says which
+version this is. Results go to standard output, everything else to standard error; with `--json`, standard output is
+JSON and nothing else. How a command ends is told by its [exit code](exit_codes.md).
 """
 
 PAGES = {
