@@ -125,29 +125,32 @@ class Journal:
         """Return the expected seconds by step name: the median over the latest runs of ``recipe``."""
         return self._look(lambda connection: runs.expected_seconds(connection, recipe), {})
 
+    def prunable(
+        self, *, keep: int | None = None, older_than: float | None = None, now: float | None = None
+    ) -> list[RunSummary]:
+        """Return the runs that :meth:`prune` would remove, newest first; nothing is changed."""
+        if keep is None and older_than is None:
+            return []
+        # Without an age the clock is not asked: it may have been ahead when a run began.
+        since = (time.time() if now is None else now) - (older_than or 0.0)
+        return runs.prunable(self.runs(), keep, None if older_than is None else since)
+
     def prune(
         self, *, keep: int | None = None, older_than: float | None = None, now: float | None = None
     ) -> list[str]:
         """Remove ended and interrupted runs with all that belongs to them; return their ids.
 
         Those beyond the newest ``keep`` go, and those that began more than ``older_than`` seconds
-        before ``now``; with both, a run must be both. A living run always stays.
+        before ``now``; with both, a run must be both. A living run always stays. The runs inside a
+        run stay or go with it, and do not count.
         """
         # Brings shutil along, which costs more than the rest of the journal.
         from framework0.runner.journal import prune
 
         if keep is None and older_than is None:
             return []
-        # Without an age the clock is not asked: it may have been ahead when a run began.
-        since = (time.time() if now is None else now) - (older_than or 0.0)
-        chosen = [
-            run.run_id
-            for place, run in enumerate(self.runs())
-            if run.state != RUNNING
-            and (keep is None or place >= keep)
-            and (older_than is None or run.created_at <= since)
-        ]
-        return prune.remove(self.path, self.durability, chosen)
+        chosen = self.prunable(keep=keep, older_than=older_than, now=now)
+        return prune.remove(self.path, self.durability, [run.run_id for run in chosen])
 
     def close(self) -> None:
         """Close what was opened for reading; recorders are closed by their own :meth:`finish`."""

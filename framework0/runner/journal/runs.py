@@ -14,7 +14,7 @@ from framework0.workspace import holder
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
 LOCK: Final = "lock"
@@ -91,6 +91,30 @@ def find(
         if prefix and run.name == prefix:
             return run.run_id
     raise RunNotFound(f"no run begins with {prefix!r}: {_near(runs, prefix)}")
+
+
+def prunable(runs: Sequence[RunSummary], keep: int | None, since: float | None) -> list[RunSummary]:
+    """Return those of ``runs``, newest first, beyond the newest ``keep`` and begun up to ``since``.
+
+    A run that lives stays, and what runs inside another run goes the way of the outermost.
+    """
+    by_id = {run.run_id: run for run in runs}
+    outermost = {run.run_id: _outermost(run, by_id) for run in runs}
+    first = [run for run in runs if outermost[run.run_id] is run]
+    going = {
+        run.run_id
+        for place, run in enumerate(first)
+        if run.state != RUNNING
+        and (keep is None or place >= keep)
+        and (since is None or run.created_at <= since)
+    }
+    return [run for run in runs if outermost[run.run_id].run_id in going and run.state != RUNNING]
+
+
+def _outermost(run: RunSummary, by_id: Mapping[str, RunSummary]) -> RunSummary:
+    while run.is_inner and run.parent is not None and run.parent in by_id:
+        run = by_id[run.parent]
+    return run
 
 
 def expected_seconds(connection: sqlite3.Connection, recipe: str) -> dict[str, float]:

@@ -63,6 +63,11 @@ class RunSummary(NamedTuple):
     pid: int
     host: str
 
+    @property
+    def is_inner(self) -> bool:
+        """True for a run that a step of its parent began, so that it is a part of that run."""
+        return self.parent is not None and self.run_id.startswith(f"{self.parent}.")
+
 
 class Decision(NamedTuple):
     """What was decided once about a node and holds on resume (``when``, ``foreach`` …)."""

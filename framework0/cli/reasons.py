@@ -1,0 +1,241 @@
+"""Why a step is in the state it is in, from what the journal kept; nothing is evaluated again."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from framework0.cli.story import RESUMABLE, was_skipped_by_others
+from framework0.cli.times import seconds_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from framework0.cli.story import RunStory, StepStory
+    from framework0.recipe import Retry, Step
+    from framework0.runner import AttemptRecord
+
+KEPT = "kept from run "
+"""How the reason of a record begins that a rerun took over from its parent."""
+
+NAMED_PARENTS = 10
+"""Steps named that came before one; a step may wait for thousands."""
+
+
+class Explanation(NamedTuple):
+    """Why one step is in its ``state``. ``verdict`` completes the sentence that its name begins.
+
+    ``path`` are the names of the steps from the first cause to this one, ``when`` the stored answer
+    of its condition (None: there is none, or it was not asked). ``resume`` is what a resume would do
+    with the step; empty when there is nothing to resume.
+    """
+
+    run: str
+    step: str
+    state: str
+    verdict: str
+    reasons: tuple[str, ...]
+    path: tuple[str, ...]
+    when: bool | None
+    resume: str
+
+
+def explain(story: RunStory, step: StepStory) -> Explanation:
+    """Return the explanation of one step or item of a run."""
+    path = cause_path(story, step)
+    reasons = [
+        *_choices(story, step),
+        *_conditions(story, step),
+        *_upstream(story, path),
+        *_predecessors(story, step),
+        *_attempts(story, step),
+        *_items(story, step),
+    ]
+    return Explanation(
+        story.header.run_id,
+        step.name,
+        step.state,
+        _verdict(story, step),
+        tuple(reasons),
+        tuple(path),
+        story.history.decisions.get((step.node, "when")),
+        _resume(story, step),
+    )
+
+
+def _verdict(story: RunStory, step: StepStory) -> str:
+    last = step.last
+    times = f" in attempt {step.begun}" if step.begun > 1 else ""
+    if step.state == "succeeded" and last is not None:
+        if last.reason.startswith(KEPT):
+            return f"did not run: its result was {last.reason}"
+        return f"ran and succeeded{times} in {seconds_text(last.outcome.seconds)}"
+    if step.state == "interrupted":
+        return "was interrupted: the process ended while it was going on"
+    if step.state == "cancelled" and not step.begun:
+        return "was cancelled before it began"
+    before_end = story.state == "interrupted"
+    return {
+        "failed": f"failed{times}",
+        "timed_out": f"timed out{times}",
+        "cancelled": f"was cancelled{times}",
+        "skipped": "was skipped",
+        "running": f"is running{times}",
+        "waiting": "waits for its next attempt",
+        "pending": "had not begun when the process ended" if before_end else "has not begun",
+    }.get(step.state, step.state)
+
+
+def _choices(story: RunStory, step: StepStory) -> Iterator[str]:
+    """What the caller, or the part of the recipe it stands in, says about the step."""
+    plan, definition = story.plan, _definition(story, step)
+    if plan is not None and step.node in plan.left_out:
+        yield f"the run was begun without it: {plan.left_out[step.node]}"
+    if definition is not None and definition.phase == "on_failure":
+        yield "it stands in on_failure: it runs only when something before it failed"
+    if definition is not None and definition.phase == "finally":
+        yield "it stands in finally: it runs however the steps before it ended"
+
+
+def _conditions(story: RunStory, step: StepStory) -> Iterator[str]:
+    definition = _definition(story, step)
+    if definition is None or definition.when is None or step.owner is not None:
+        return
+    answer = story.history.decisions.get((step.node, "when"))
+    if answer is None:
+        yield f"its condition was not asked: when {definition.when}"
+    else:
+        told = "true" if answer else "false"
+        yield f"its condition was {told} when it was asked, which holds on: when {definition.when}"
+
+
+def _upstream(story: RunStory, path: list[str]) -> Iterator[str]:
+    """The first cause of a skip, with its own words."""
+    cause = story.named(path[0]) if len(path) > 1 else None
+    if cause is None:
+        return
+    yield f"{cause.name} {cause.state.replace('_', ' ')}, and it needs what that step does"
+    if cause.last is not None and cause.last.outcome.failure is not None:
+        yield _failure(cause.last)
+
+
+def _predecessors(story: RunStory, step: StepStory) -> Iterator[str]:
+    plan = story.plan
+    if plan is None or step.owner is not None or step.node >= len(plan):
+        return
+    parents = [story.by_node[parent] for parent in plan.parents[step.node]]
+    definition = plan.steps[step.node]
+    if not parents:
+        yield "it waits for no other step"
+        return
+    told = ", ".join(
+        f"{parent.name} ({parent.state.replace('_', ' ')})" for parent in parents[:NAMED_PARENTS]
+    )
+    if len(parents) > NAMED_PARENTS:
+        told += f" and {len(parents) - NAMED_PARENTS:,} more"
+    rule = "depends_on" if definition.depends_on else "order"
+    yield f"it comes after {told}, by {rule}"
+    if rule == "order" and plan.recipe.order_reason:
+        yield f"the order: {plan.recipe.order_reason}"
+
+
+def _attempts(story: RunStory, step: StepStory) -> Iterator[str]:
+    from framework0.cli.show import in_flight
+
+    definition = _definition(story, step)
+    retry = None if definition is None else definition.policy.retry
+    failures = 0
+    for record in step.attempts:
+        failed = record.outcome.failure
+        if failed is not None:
+            failures += 1
+            told = f"attempt {record.attempt}: " if record.attempt else ""
+            yield f"{told}{_failure(record)}{_what_followed(record, retry, failures)}"
+        elif record.state == "succeeded" and step.begun > 1:
+            yield f"attempt {record.attempt}: succeeded"
+        elif record.state == "skipped" and not was_skipped_by_others(step):
+            yield f"the reason recorded: {record.reason}" if record.reason else "no reason recorded"
+        if failed is not None and record.reason:
+            yield record.reason
+    flying = in_flight(step)
+    if flying:
+        yield flying
+    last = step.last
+    tolerated = definition is not None and definition.policy.continue_on_error
+    if tolerated and last is not None and last.state in ("failed", "timed_out"):
+        yield "the run went on all the same: continue_on_error is set"
+
+
+def _failure(record: AttemptRecord) -> str:
+    failure = record.outcome.failure
+    if failure is None:
+        return record.state
+    where = f"\n  at {failure.where}" if failure.where else ""
+    return f"{failure.kind}: {failure.message}{where}"
+
+
+def _what_followed(record: AttemptRecord, retry: Retry | None, failures: int) -> str:
+    """Say why a failed attempt was, or was not, followed by another."""
+    if retry is None or retry.attempts == 1 or record.state == "cancelled" or not record.attempt:
+        return ""
+    allowed = f"retry allows {retry.attempts} attempts"
+    if not record.final:
+        return f"\n  tried again: {allowed}"
+    if failures >= retry.attempts:
+        return f"\n  not tried again: {allowed}"
+    return f"\n  not tried again: retry.on names {', '.join(retry.on) or 'nothing of this kind'}"
+
+
+def _items(story: RunStory, step: StepStory) -> Iterator[str]:
+    items = [known for known in story.steps if known.owner == step.node]
+    if step.owner is not None:
+        yield f"it is an item of {story.by_node[step.owner].name}"
+    if items:
+        counts: dict[str, int] = {}
+        for item in items:
+            counts[item.state] = counts.get(item.state, 0) + 1
+        told = ", ".join(f"{count} {state.replace('_', ' ')}" for state, count in counts.items())
+        yield f"it ran once for each of {len(items)} items, fixed when it began: {told}"
+
+
+def cause_path(story: RunStory, step: StepStory) -> list[str]:
+    """Return the names from the step whose end caused this one to be skipped, down to this one."""
+    path = [step.name]
+    seen = {step.node}
+    while was_skipped_by_others(step) and story.plan is not None and step.last is not None:
+        reason = step.last.reason
+        parents = (story.by_node[node] for node in story.plan.parents[step.node])
+        cause = next((known for known in parents if reason.startswith(f"{known.name} ")), None)
+        if cause is None or cause.node in seen:
+            break
+        seen.add(cause.node)
+        path.append(cause.name)
+        step = cause
+    return path[::-1]
+
+
+def _resume(story: RunStory, step: StepStory) -> str:
+    """Say what a resume would do with the step."""
+    if story.state not in RESUMABLE or story.standing is None:
+        return ""
+    if step.node in story.standing.ended:
+        return "keeps it as it is"
+    return _done_again(step)
+
+
+def _done_again(step: StepStory) -> str:
+    if step.owner is not None and step.state == "skipped":
+        return "runs it if its step runs again"
+    if was_skipped_by_others(step):
+        return "considers it anew once the steps before it have ended"
+    if step.state == "skipped":
+        return "decides about it again"
+    if step.state in ("pending", "cancelled") and not step.begun:
+        return "runs it when its turn comes"
+    return f"runs it again, as attempt {step.begun + 1}"
+
+
+def _definition(story: RunStory, step: StepStory) -> Step | None:
+    node = step.node if step.owner is None else step.owner
+    if story.plan is None or node >= len(story.plan):
+        return None
+    return story.plan.steps[node]
