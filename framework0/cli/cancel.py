@@ -1,8 +1,10 @@
-"""Stop a run that is running: gracefully, or at once.
+"""Stop a run that is running: gracefully, at once, or by force.
+
+The run is told by a signal, as Ctrl-C in its own terminal would tell it, and this waits for its end.
 
 examples:
   framework0 cancel
-  framework0 cancel nightly --timeout 1m
+  framework0 cancel nightly --grace 1m
   framework0 cancel 20261124-0427 --now
 """
 
@@ -19,15 +21,19 @@ from framework0.errors import EXIT_OK, EXIT_RUN_FAILED
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from pathlib import Path
 
     from framework0.runner import Journal, RunSummary
-    from framework0.workspace import Holder, Workspace
+    from framework0.workspace import Holder
 
-LOOK_EVERY: Final = 0.05
-"""Seconds between two looks whether the run has ended."""
+LOCK: Final = "lock"
+"""The file in a run's folder that its process holds for the life of the run."""
 
-PATIENCE: Final = 10.0
-"""Seconds on top of the workspace's grace time that the end of a run is waited for."""
+LOOK_EVERY: Final = 0.02
+"""Seconds between two looks whether the run has ended: the kernel tells nobody when a lock is freed."""
+
+MARGIN: Final = 2.0
+"""Seconds on top of the grace in which a run ends its process trees and closes its journal."""
 
 SECOND_SIGNAL_AFTER: Final = 0.3
 """Seconds between the two signals of ``--now``; what comes within 0.2 s counts as one."""
@@ -38,10 +44,13 @@ def configure(parser: ArgumentParser) -> None:
     add_run(parser)
     parser.add_argument("--now", action="store_true", help="end its steps at once, without grace")
     parser.add_argument(
-        "--timeout",
+        "--grace",
         type=seconds,
         metavar="SECONDS",
-        help="wait at most so long for its end (default: the grace time and 10 s)",
+        help="wait so long, and 2 s more, for its end (default: the grace time of the workspace)",
+    )
+    parser.add_argument(
+        "--force", action="store_true", help="kill the run if it has not ended by then"
     )
     add_workspace(parser)
 
@@ -54,42 +63,66 @@ def execute(arguments: Namespace) -> int:
         if state != "running":
             print(f"run {run_id} is not running: it is {state}")
             return EXIT_OK
-        if not _signal(space, run_id, now=arguments.now):
-            print(f"run {run_id} ended by itself: {_state_of(journal, run_id)}")
-            return EXIT_OK
-        patience = arguments.timeout
-        if patience is None:
-            patience = space.settings.grace + PATIENCE
-        state = _waited_for(journal, run_id, patience)
-    if state == "running":
+        grace = space.settings.grace if arguments.grace is None else arguments.grace
+        ended = _ended(space.run_folder(run_id), run_id, grace + MARGIN, arguments)
+        state = _state_of(journal, run_id)
+    if not ended:
         print(
-            f"run {run_id} was told to stop and is still running after {patience:g} s: "
-            f"`framework0 cancel --now {run_id}` ends it at once"
+            f"run {run_id} was told to stop and is still running after {grace + MARGIN:g} s: "
+            f"`framework0 cancel --force {run_id}` kills it"
         )
         return EXIT_RUN_FAILED
-    print(f"run {run_id} {state}: `framework0 resume {run_id}` goes on from there")
+    print(f"run {run_id} {_ending(state, run_id)}")
     return EXIT_OK
 
 
 def _is_running(run: RunSummary) -> bool:
-    return run.state == "running" and "." not in run.run_id
+    return run.state == "running"
 
 
 def _state_of(journal: Journal, run_id: str) -> str:
-    return journal.read(run_id).summary.state
+    return next(run.state for run in journal.runs() if run.run_id == run_id)
 
 
-def _waited_for(journal: Journal, run_id: str, patience: float) -> str:
-    """Return the run's state once it is over, or after ``patience`` seconds."""
+def _ending(state: str, run_id: str) -> str:
+    """Return how a run ended that had been told to stop."""
+    if state == "succeeded":
+        return "succeeded before it could be stopped"
+    how = "was killed and is interrupted" if state == "interrupted" else state
+    return f"{how}: `framework0 resume {run_id}` goes on from there"
+
+
+def _ended(folder: Path, run_id: str, patience: float, arguments: Namespace) -> bool:
+    """Tell the run to stop; return whether it has ended after ``patience`` seconds, or by force."""
+    if not _signal(folder, run_id, now=arguments.now) or _is_over(folder, patience):
+        return True
+    return bool(arguments.force) and _kill(folder, run_id) and _is_over(folder, MARGIN)
+
+
+def _is_over(folder: Path, patience: float) -> bool:
+    """Return True as soon as nobody works on the run, False if somebody does all the time."""
+    from framework0.workspace import holder
+
     until = time.monotonic() + patience
-    while True:
-        state = _state_of(journal, run_id)
-        if state != "running" or time.monotonic() >= until:
-            return state
+    while holder(folder / LOCK) is not None:
+        if time.monotonic() >= until:
+            return False
         time.sleep(LOOK_EVERY)
+    return True
 
 
-def _signal(space: Workspace, run_id: str, *, now: bool) -> bool:
+def _kill(folder: Path, run_id: str) -> bool:
+    """Kill the process that works on the run; its warden ends what it leaves behind."""
+    from framework0.workspace import holder
+
+    found = holder(folder / LOCK)
+    if found is not None:
+        _refuse_strangers(found, run_id)
+        _sent(found.pid, found.started, signal.SIGKILL)
+    return True
+
+
+def _signal(folder: Path, run_id: str, *, now: bool) -> bool:
     """Tell the run to stop; False when nobody works on it any more.
 
     Raises :class:`~framework0.errors.RefusedError` when its process cannot be told from another.
@@ -97,8 +130,7 @@ def _signal(space: Workspace, run_id: str, *, now: bool) -> bool:
     from framework0.cli.responsible import process_to_signal
     from framework0.workspace import holder
 
-    folder = space.run_folder(run_id)
-    found = holder(folder / "lock")
+    found = holder(folder / LOCK)
     if found is None:
         return False
     _refuse_strangers(found, run_id)
@@ -126,8 +158,8 @@ def _refuse_strangers(found: Holder, run_id: str) -> None:
         )
 
 
-def _sent(pid: int, started: float) -> bool:
-    """Send SIGTERM to the process that has this id and start; False when it is gone.
+def _sent(pid: int, started: float, number: int = signal.SIGTERM) -> bool:
+    """Send a signal to the process that has this id and start; False when it is gone.
 
     Through a descriptor of the process where the system has those: between looking and signaling
     the id cannot pass to another process then.
@@ -142,9 +174,9 @@ def _sent(pid: int, started: float) -> bool:
         if started_at(pid) != started:
             return False
         if opened_process is not None:
-            signal.pidfd_send_signal(opened_process, signal.SIGTERM)
+            signal.pidfd_send_signal(opened_process, number)
         else:
-            os.kill(pid, signal.SIGTERM)
+            os.kill(pid, number)
     except ProcessLookupError:
         return False
     except PermissionError as error:

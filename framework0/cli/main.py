@@ -1,7 +1,7 @@
 """From the arguments to a verb, and from whatever goes wrong to a message and an exit code.
 
-Start-up is part of the product: ``--version`` imports nothing, help imports argparse and no room,
-and a verb imports only its own module.
+Start-up is part of the product: ``--version`` imports nothing more, the help of the command no
+argparse and no room, and a verb imports only its own module and what that needs.
 """
 
 from __future__ import annotations
@@ -47,17 +47,27 @@ def entry() -> NoReturn:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
     words = list(sys.argv[1:] if argv is None else argv)
+    if words and words[0] in VERSION_WORDS:
+        try:
+            return _version()
+        except (OSError, ValueError):
+            # Nobody can read it there: what follows tries again and says so.
+            pass
     from framework0.cli.troubles import reported
 
     return reported(lambda: _dispatch(words))
 
 
+def _version() -> int:
+    from framework0 import __version__
+
+    print(f"framework0 {__version__}", flush=True)
+    return 0
+
+
 def _dispatch(words: list[str]) -> int:
     if words and words[0] in VERSION_WORDS:
-        from framework0 import __version__
-
-        print(f"framework0 {__version__}")
-        return 0
+        return _version()
     if not words:
         print(usage(), file=sys.stderr)
         return 2
@@ -91,13 +101,15 @@ def verb_module(name: str) -> ModuleType:
 
 def parser_of(name: str, module: ModuleType | None = None) -> ArgumentParser:
     """Return the parser of one verb, as its module configures it."""
-    from argparse import ArgumentParser, RawDescriptionHelpFormatter
+    from argparse import ArgumentParser
+
+    from framework0.cli.helptext import HelpText
 
     module = module or verb_module(name)
     parser = ArgumentParser(
         prog=f"framework0 {name}",
         description=(module.__doc__ or "").strip(),
-        formatter_class=RawDescriptionHelpFormatter,
+        formatter_class=HelpText,
         allow_abbrev=False,
     )
     module.configure(parser)

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 TICK: Final = 0.1
 """Seconds between two drawings: what eyes follow, and nothing that a run would notice."""
 
-FIRST: Final = 0.15
+FIRST: Final = 0.3
 """Seconds before the first drawing: a short run shows its lines and no flicker."""
 
 LISTED: Final = 40
 """A run of at most so many steps shows each as it ends; a larger one only what did not go well."""
 
 FAILURES_SHOWN: Final = 20
-"""Failures told while the run goes on; beyond, the count on the line grows."""
+"""Failed attempts told while the run goes on; beyond, only the count on the line grows."""
 
 BAR: Final = 24
 """Columns of the bar."""
@@ -65,6 +65,7 @@ class LiveProgress(Quiet):
         self._progress: dict[str, tuple[int, int]] = {}
         self._done = 0
         self._failed = 0
+        self._told_failures = 0
         self._total = 0
         self._began = monotonic()
         self._drawn: list[int] = []
@@ -106,8 +107,16 @@ class LiveProgress(Quiet):
                 self._failed += failed
                 if self.remaining is not None:
                     self.remaining.ended(record.node)
-            if self._total <= LISTED or (failed and self._failed <= FAILURES_SHOWN):
-                self._above.append(self._painted(attempt_line(record)))
+            self._told_failures += failed
+            if self._total <= LISTED or failed:
+                self._tell(record, failed=failed)
+
+    def _tell(self, record: AttemptRecord, *, failed: bool) -> None:
+        if record.node >= self._total and not failed:
+            # One of perhaps very many items of a foreach.
+            return
+        if not failed or self._told_failures <= FAILURES_SHOWN:
+            self._above.append(self._painted(attempt_line(record)))
 
     # How it ended is told by the last word.
     def run_finished(self, state: str, seconds: float) -> None:  # noqa: ARG002
@@ -130,6 +139,8 @@ class LiveProgress(Quiet):
         return f"\x1b[{code}m{line[:9]}\x1b[0m{line[9:]}" if code else line
 
     def _tick(self) -> None:
+        from framework0.recipe import text_width
+
         pause = FIRST
         while not self._over.wait(pause):
             if pause == FIRST:
@@ -138,8 +149,6 @@ class LiveProgress(Quiet):
             lines = self.lines(columns_of(self._stream))
             text = self._erased() + self._told() + "\n".join(lines)
             # The widths are kept: after a resize the lines may take more rows than were drawn.
-            from framework0.recipe import text_width
-
             self._drawn = [text_width(line) for line in lines]
             self._write(text)
 
@@ -161,7 +170,8 @@ class LiveProgress(Quiet):
         finally:
             journal.close()
         limit = self._run.state.limit
-        self.remaining = Remaining(plan, expected, limit=limit, ended=list(self._run.records))
+        ended = [node for node, record in list(self._run.records.items()) if record.final]
+        self.remaining = Remaining(plan, expected, limit=limit, ended=ended)
 
     def _told(self) -> str:
         told = []

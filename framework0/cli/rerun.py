@@ -52,4 +52,4 @@ def execute(arguments: Namespace) -> int:
 
 
 def _has_ended(run: RunSummary) -> bool:
-    return run.state not in {"running", "damaged"} and "." not in run.run_id
+    return run.state not in {"running", "damaged"}

@@ -62,8 +62,8 @@ def execute(arguments: Namespace) -> int:
 
 
 def may_be_resumed(run: RunSummary) -> bool:
-    """Say whether ``resume`` without a name may mean this run; runs within runs go with their own."""
-    return run.state in {"interrupted", "failed", "cancelled"} and "." not in run.run_id
+    """Say whether ``resume`` without a name may mean this run."""
+    return run.state in {"interrupted", "failed", "cancelled"}
 
 
 def edited_since(header: RunHeader) -> str:

@@ -98,9 +98,7 @@ def _run(arguments: Namespace, space: Workspace, start: Callable[[Options], RunR
     from framework0.runner import exit_code_for
 
     if arguments.debug:
-        from framework0.logs import configure
-
-        configure(debug=True)
+        _debug()
     signals: list[Signals] = []
     options = Options(
         executor=arguments.executor,
@@ -124,6 +122,16 @@ def _run(arguments: Namespace, space: Workspace, start: Callable[[Options], RunR
     if result.ok:
         return EXIT_OK
     return exit_code_for(received) if received else EXIT_RUN_FAILED
+
+
+def _debug() -> None:
+    """Show debug logs here, and in the processes that steps start."""
+    import os
+
+    from framework0.logs import configure
+
+    os.environ["DEBUG"] = "1"
+    configure(debug=True)
 
 
 def _attach(run: Run, space: Workspace, watcher: Any) -> Signals:

@@ -90,9 +90,10 @@ class _Router(io.TextIOBase):
     def echo_target(self) -> TextIO | None:
         """The terminal that the bound step's output is copied to, if it is."""
         log = self._log()
-        return None if log is None else self._terminal(log)
+        return None if log is None else self.terminal_for(log)
 
-    def _terminal(self, log: StepLog) -> TextIO | None:
+    def terminal_for(self, log: StepLog) -> TextIO | None:
+        """Return the terminal that what is written to ``log`` is copied to, if it is."""
         echo = self.echo if log.echo is None else log.echo
         return self.real if echo else None
 
@@ -101,7 +102,7 @@ class _Router(io.TextIOBase):
             raise TypeError(f"write() argument must be str, not {type(text).__name__}")
         log = self._log()
         if log is not None:
-            log.write(text, self.stream, self._terminal(log))
+            log.write(text, self.stream, self.terminal_for(log))
         elif self.real is not None:
             self.real.write(text)
         return len(text)
@@ -109,7 +110,7 @@ class _Router(io.TextIOBase):
     def write_bytes(self, data: bytes) -> None:
         log = self._log()
         if log is not None:
-            log.write_bytes(data, self.stream, self._terminal(log))
+            log.write_bytes(data, self.stream, self.terminal_for(log))
         elif self.real is not None:
             self.real.flush()
             self.real.buffer.write(data)
@@ -121,7 +122,7 @@ class _Router(io.TextIOBase):
     def flush(self) -> None:
         log = self._log()
         if log is not None:
-            log.flush(self._terminal(log))
+            log.flush(self.terminal_for(log))
         elif self.real is not None and not self.real.closed:
             self.real.flush()
 

@@ -8,6 +8,7 @@ flushed, because a secret may arrive in two pieces; without one, ``flush`` write
 from __future__ import annotations
 
 import os
+import sys
 from _thread import RLock
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -101,17 +102,19 @@ class StepLog:
     def fileno(self) -> int:
         """Return a descriptor for a child process to write to.
 
-        Without a masker it is the file itself. With one it is a pipe that a thread reads, masks and
-        appends, so what children write is masked too.
+        Mostly it is the file itself. With a masker, or while output is shown on the terminal too, it
+        is a pipe that a thread reads, so what children write is masked and shown as well.
         """
+        # Only the router of a run, which stands for stdout while it lasts, knows of a terminal.
+        terminal = getattr(sys.stdout, "terminal_for", _nowhere)(self)
         with self._lock:
-            if self.masker is None:
+            if self.masker is None and terminal is None:
                 self._release(None)
                 return self._open()
             if self._drain is None:
                 from framework0.logs.drain import Drain
 
-                self._drain = Drain(self.write_bytes)
+                self._drain = Drain(lambda data: self.write_bytes(data, STDOUT, terminal))
             return self._drain.fileno()
 
     def close(self) -> None:
@@ -163,6 +166,10 @@ class StepLog:
                 os.makedirs(os.path.dirname(self.path), _FOLDER_MODE, exist_ok=True)
                 self._fd = os.open(self.path, _FLAGS, _FILE_MODE)
         return self._fd
+
+
+def _nowhere(_log: StepLog) -> None:
+    return None
 
 
 def _rejoin(text: str) -> str:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+import select
 import subprocess
 import sys
 from typing import NamedTuple
@@ -165,18 +167,29 @@ def started(workspace, environment):
 
 
 @pytest.fixture
-def waiting_run(workspace, started):
-    """A run of ``waiting.yaml`` that has begun its step ``gate``; returns its process and its id.
-
-    Opening the pipe ``gate`` in the workspace lets the step end.
-    """
+def pipes(workspace):
+    """The named pipes ``gate`` and ``waiting``; returns a function that awaits the step ``gate``."""
     os.mkfifo(workspace / "gate")
     os.mkfifo(workspace / "waiting")
+    # Open for both, so that neither side waits for the other when it opens the pipe.
+    descriptor = os.open(workspace / "waiting", os.O_RDWR | os.O_NONBLOCK)
 
+    def await_step():
+        ready, _, _ = select.select([descriptor], [], [], 30)
+        assert ready, "the step has not begun within 30 s"
+        return int(os.read(descriptor, 100))
+
+    yield await_step
+    os.close(descriptor)
+
+
+@pytest.fixture
+def waiting_run(pipes, started):
+    """A run of ``waiting.yaml`` whose step ``gate`` has begun; returns its process and its id.
+
+    Writing to the pipe ``gate`` in the workspace lets the step end.
+    """
     process = started("run", "waiting.yaml", "--json")
-    # Blocks until the step has opened the other end.
-    (workspace / "waiting").read_text(encoding="ascii")
-    import json
-
     first = json.loads(process.stdout.readline())
+    pipes()
     return process, first["run"]
