@@ -20,6 +20,7 @@ from benchmarks.timing import REPOSITORY
 TABLES = {
     "start": "startup",
     "engine": "engine",
+    "whole": "whole",
     "durability": "durability",
     "waiting": "waiting",
     "resume": "resuming",
@@ -43,6 +44,7 @@ class Sizes(NamedTuple):
         ("layered", 100_000),
     )
     most_for_dask: int = 100_000
+    whole: tuple[int, ...] = (10_000, 100_000)
     durable: int = 4_000
     naps: tuple[int, int] = (200, 50)
     resumed: int = 10_000
@@ -57,6 +59,7 @@ def tiny(scratch):
         looks=1,
         repeats=1,
         graphs=(("chain", 20), ("fan", 20), ("layered", 200), ("layered", 400)),
+        whole=(200,),
         durable=300,
         naps=(8, 4),
         resumed=400,

@@ -9,10 +9,9 @@ from pathlib import Path
 
 from benchmarks import shapes
 from benchmarks.fresh import answer_of, measure
-from benchmarks.memory import peak_of
 from benchmarks.startup import TO_INSTALL
 from benchmarks.table import NOT_ASKED, Row, bounded, faster, verdict
-from benchmarks.timing import CONSOLE_SCRIPT, PEERS, Series, alternate
+from benchmarks.timing import PEERS, Series, alternate
 
 LEAST = 0.5
 MOST_GROWTH = 1.1
@@ -36,7 +35,7 @@ def rows(sizes):
         if shape == "layered":
             layered[steps] = found
     yield from growth(layered)
-    yield from memory(sizes, layered)
+    yield from memory(layered)
 
 
 def measured(sizes, shape, steps):
@@ -107,24 +106,9 @@ def growth(layered):
         )
 
 
-def memory(sizes, layered):
-    """Peak memory a step, of the run alone and of the whole command with reading and checking."""
+def memory(layered):
+    """Peak memory a step, over what the process had with the checked recipe in its hands."""
     steps = max(layered)
-    run = max(layered[steps]["peaks"]) / steps / 1000
-    work = f"peak memory a step, layered {steps:,}"
-    yield bounded(f"{work}: the run", run, MOST_BYTES, "kB", "over the same process before it")
-    with tempfile.TemporaryDirectory(dir=sizes.scratch) as scratch:
-        folder = shapes.workspace(Path(scratch))
-        shapes.write_recipe(folder / "recipe.yaml", shapes.layered(steps))
-        (folder / "one.yaml").write_text(shapes.ONE_STEP)
-        options = ["--quiet", "--concurrency", str(sizes.workers)]
-        whole = peak_of([CONSOLE_SCRIPT, "run", "recipe.yaml", *options], folder).largest
-        one = peak_of([CONSOLE_SCRIPT, "run", "one.yaml", *options], folder).largest
-    yield bounded(
-        f"{work}: the whole command",
-        (whole - one) / steps / 1000,
-        MOST_BYTES,
-        "kB",
-        "over a recipe of one step",
-        note=" with reading and checking",
-    )
+    most = max(layered[steps]["peaks"]) / steps / 1000
+    work = f"peak memory a step, layered {steps:,}: the run"
+    yield bounded(work, most, MOST_BYTES, "kB", "over the same process before it")

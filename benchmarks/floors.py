@@ -86,6 +86,7 @@ def lean(parents, step, workers, path, synchronous="FULL"):  # noqa: C901
     lock = threading.Lock()
     writing = threading.Lock()
     ended = []
+    batches = deque()
     more = threading.Semaphore(0)
 
     def work():
@@ -96,7 +97,6 @@ def lean(parents, step, workers, path, synchronous="FULL"):  # noqa: C901
                 more.acquire()
                 continue
             step()
-            rows = None
             with lock:
                 fresh = 0
                 for child in children[node]:
@@ -107,21 +107,25 @@ def lean(parents, step, workers, path, synchronous="FULL"):  # noqa: C901
                 ended.append((node, "succeeded", time.time()))
                 left[0] -= 1
                 if len(ended) >= ROWS_A_COMMIT or not left[0]:
-                    rows = ended[:]
+                    batches.append(ended[:])
                     ended.clear()
                 if not left[0]:
                     more.release(workers)
             if fresh > 1:
                 more.release(min(fresh - 1, workers))
-            if rows:
-                with writing:
-                    journal.write(rows)
+            # One writes while the others work, always the oldest batch first.
+            if batches and writing.acquire(blocking=False):
+                while batches:
+                    journal.write(batches.popleft())
+                writing.release()
 
     threads = [threading.Thread(target=work) for _ in range(workers)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    while batches:
+        journal.write(batches.popleft())
     journal.close()
 
 

@@ -32,7 +32,10 @@ def half_done(folder, steps, workers):
     acknowledged = 0
     run = None
     while acknowledged < steps // 2:
-        event = json.loads(process.stdout.readline())
+        line = process.stdout.readline()
+        if not line:
+            raise SystemExit(f"the first half ended with {process.wait()}")
+        event = json.loads(line)
         run = event.get("run", run)
         acknowledged += event["event"] == "step_finished"
     family = tree_of(process.pid)

@@ -1,6 +1,9 @@
 """Every benchmark runs to its end in a small form and prints its ratios. No time is judged here:
 how long anything takes is a property of the machine, and `make bench` says it beside a floor."""
 
+# The tables use signs that people read: a multiplication sign, an en dash.
+# ruff: noqa: RUF001
+
 from __future__ import annotations
 
 import os
@@ -23,6 +26,7 @@ TABLES = {
         "peak resident",
     ),
     "engine": ("chain 20", "fan 20", "layered 400", "growth exponent", "peak memory a step"),
+    "whole": ("layered 200", "peak memory a step"),
     "durability": ("PRAGMA synchronous = 2", "PRAGMA synchronous = 1", "rows read again"),
     "waiting": ("steps of 50 ms",),
     "resume": ("to the first new step", "recipe read and checked", "history read under the lock"),
