@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import UsageError
@@ -63,6 +62,8 @@ def resolve_inputs(recipe: Recipe, given: Mapping[str, Any], environ: Mapping[st
 
 
 def _unknown(name: str, declared: Mapping[str, Input]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(name, declared, n=1)
     if near:
         return f"the recipe has no input {name!r}: did you mean {near[0]!r}?"

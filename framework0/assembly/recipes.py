@@ -33,9 +33,24 @@ def load_recipe(
 ) -> Recipe:
     """Return the checked recipe of a file.
 
+    Comparing a recipe with its code costs more than the rest of a short run's start, so a recipe
+    found right is remembered (:mod:`framework0.assembly.verdicts`) until it or that code changes.
+
     Raises :class:`~framework0.errors.RecipeError` with every mistake, each located.
     """
-    return approved(check_recipe(recipe, workspace=workspace))
+    from framework0.assembly.verdicts import Verdicts
+
+    space = as_workspace(workspace)
+    document = read_document(recipe)
+    verdicts = Verdicts(space, [str(root) for root in code_roots(space, document.file)])
+    kinds = verdicts.kinds_if_right(document.digest)
+    if kinds is not None:
+        return approved(check_document(document, kinds=kinds))
+    sources = sources_for(space, document.file)
+    known = sources.step_kinds()
+    found = approved(check_document(document, signatures=sources, kinds=known))
+    verdicts.keep(document.digest, sources.files(), known)
+    return found
 
 
 def recipe_from_text(text: str, file: str, workspace: Workspace) -> Recipe:

@@ -7,7 +7,12 @@ from time import time
 from typing import TYPE_CHECKING, Any
 
 from framework0.assembly.inputs import resolve_inputs
-from framework0.assembly.recipes import as_workspace, load_recipe, recipe_from_text
+from framework0.assembly.recipes import (
+    as_workspace,
+    load_recipe,
+    recipe_from_text,
+    recorded_recipe,
+)
 from framework0.assembly.session import Options, Session
 from framework0.context import Context
 from framework0.errors import RunNotFound, UsageError
@@ -159,7 +164,7 @@ def resume_run(
     space = as_workspace(workspace)
     with _journal(space, options) as journal:
         header = journal.read(run_id).header
-        recipe = recipe_from_text(header.recipe_text, header.recipe_file, space)
+        recipe = recorded_recipe(header.recipe_text, header.recipe_file)
         inputs = resolve_inputs(recipe, header.inputs, os.environ)
         _take_stored(options, header.options)
         plan = Plan(recipe, only=options.only, skip=options.skip)
@@ -241,7 +246,7 @@ def rerun(
 def _rerun_failed(
     history: RunHistory, recipe: Recipe, space: Workspace, name: str, options: Options
 ) -> RunResult:
-    old = recipe_from_text(history.header.recipe_text, history.header.recipe_file, space)
+    old = recorded_recipe(history.header.recipe_text, history.header.recipe_file)
     plan = Plan(recipe, only=options.only, skip=options.skip)
     kept = list(_still_valid(history, old, recipe, plan))
     if len(kept) == len(plan):

@@ -7,7 +7,6 @@ edge from each step to the next by ``idx``; a graph keeps just its ``depends_on`
 
 from __future__ import annotations
 
-from difflib import get_close_matches
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -110,6 +109,8 @@ def _reversed(parents: Sequence[Iterable[int]]) -> list[tuple[int, ...]]:
 
 
 def _unknown_step(name: str, names: Sequence[str]) -> str:
+    from difflib import get_close_matches
+
     near = get_close_matches(name, names, n=1)
     hint = f"did you mean {near[0]!r}?" if near else "`framework0 plan` lists its steps"
     return f"the recipe has no step named {name!r}: {hint}"

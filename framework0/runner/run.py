@@ -10,7 +10,6 @@ from __future__ import annotations
 
 from heapq import heappop, heappush
 from queue import SimpleQueue
-from random import random
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -54,7 +53,7 @@ class Run:
         observer: Observer | None = None,
         grace: float = 5.0,
         clock: Clock | None = None,
-        chance: Callable[[], float] = random,
+        chance: Callable[[], float] | None = None,
         stop_when: Callable[[], bool] | None = None,
     ) -> None:
         self.state = state
@@ -164,6 +163,14 @@ class Run:
             self.fail(error)
             return None
 
+    def _luck(self) -> float:
+        """Return a number in [0, 1) for the jitter of a retry."""
+        if self._chance is None:
+            from random import random
+
+            self._chance = random
+        return self._chance()
+
     def _claim(self, job: Job) -> bool:
         """Take the right to conclude ``job``; False when somebody else has concluded it."""
         with self._lock:
@@ -180,7 +187,7 @@ class Run:
         if outcome.state != SUCCEEDED:
             failures = self.failures[node] = self.failures.get(node, 0) + 1
             if outcome.state != CANCELLED and not self.state.cancelled:
-                delay = next_delay(job.step.policy.retry, failures, outcome, self._chance)
+                delay = next_delay(job.step.policy.retry, failures, outcome, self._luck)
         elif outcome.result is not None:
             self.workshop.results.by_node[node] = outcome.result
             outcome, note = self.workshop.keepable(outcome)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
@@ -102,6 +101,9 @@ def user_place(roots: tuple[str, ...], error: BaseException) -> str:
     if isinstance(error, SyntaxError) and error.filename:
         return f"{error.filename}:{error.lineno}: "
     place = ""
+    # Only an error needs it, and it brings a dozen modules along.
+    import traceback
+
     for frame, line in traceback.walk_tb(error.__traceback__):
         file = frame.f_code.co_filename
         if any(file.startswith(root.rstrip(os.sep) + os.sep) for root in roots):

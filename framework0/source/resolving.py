@@ -47,6 +47,10 @@ class Library:
         self._modules: dict[str, Module | Broken | Unknown] = {}
         self._bindings: dict[str, Bindings] = {}
 
+    def files(self) -> tuple[str, ...]:
+        """Return the paths of the modules read so far."""
+        return tuple(self._modules)
+
     def module(self, found: SourceFile) -> Module | Broken | Unknown:
         """Return the parsed module of a file that was found."""
         if found.path not in self._modules:

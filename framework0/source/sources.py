@@ -41,6 +41,10 @@ class Sources:
     def __repr__(self) -> str:
         return f"Sources({list(self._library.finder.roots)!r})"
 
+    def files(self) -> tuple[str, ...]:
+        """Return the files read so far: what the answers given rest on."""
+        return self._library.files()
+
     def signature(self, module: str, function: str) -> Answer:
         """Return what ``function`` (which may be ``Class.method``) of ``module`` takes.
 
