@@ -278,7 +278,7 @@ def argument_lines(parser):
         for action in group._group_actions:  # noqa: SLF001
             if "--help" not in action.option_strings and not isinstance(action.choices, dict):
                 value = value_of(action)
-                names = [f"`{name} {value}`".replace(" `", "`") for name in action.option_strings]
+                names = [f"`{' '.join([name, *value.split()])}`" for name in action.option_strings]
                 yield f"- {', '.join(names) or f'`{value}`'}: {action.help.replace('%%', '%')}"
 
 
