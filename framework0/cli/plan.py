@@ -121,9 +121,8 @@ def _show(
     from framework0.recipe import PHASES
 
     recipe, levels = plan.recipe, _levels(plan)
-    print(
-        f"{one_line(recipe.name)}: {len(plan):,} step{'' if len(plan) == 1 else 's'}, at most {limit} at once"
-    )
+    steps = f"{len(plan):,} step{'' if len(plan) == 1 else 's'}"
+    print(f"{one_line(recipe.name)}: {steps}, at most {limit} at once")
     print(f"order: {one_line(recipe.order_reason)}\n")
     rows = []
     for node in _order(plan):
@@ -146,11 +145,8 @@ def _expectation(plan: Plan, told: Forecast) -> str:
     if not told.known:
         return "expected: unknown, since no step of it has succeeded in this workspace yet"
     path = " → ".join(one_line(plan.steps[node].name) for node in told.critical)
-    seen = (
-        ""
-        if told.known == told.total
-        else f"; {told.total - told.known} of {told.total} steps were never seen"
-    )
+    unseen = told.total - told.known
+    seen = f"; never seen: {unseen} of {told.total} steps" if unseen else ""
     return (
         f"expected: about {seconds_text(told.seconds)}{seen}\n"
         f"critical path, {seconds_text(told.critical_seconds)}: {path or 'none takes any time'}"
