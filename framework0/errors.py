@@ -97,7 +97,9 @@ class Problem:
         return f"{where}{self.message}{hint}"
 
     def __repr__(self) -> str:
-        return f"Problem({self.code!r}, {self.message!r}, {self.place!r}, severity={self.severity!r})"
+        return (
+            f"Problem({self.code!r}, {self.message!r}, {self.place!r}, severity={self.severity!r})"
+        )
 
 
 class Framework0Error(Exception):

@@ -106,7 +106,9 @@ class Trial:
         finally:
             journal.close()
         wrong = []
-        done = self.done = {record.name for record in history.attempts if record.state == "succeeded"}
+        done = self.done = {
+            record.name for record in history.attempts if record.state == "succeeded"
+        }
         wrong += [
             f"{name} was acknowledged and is lost" for name in self.acknowledged.keys() - done
         ]
