@@ -101,17 +101,10 @@ def verb_module(name: str) -> ModuleType:
 
 def parser_of(name: str, module: ModuleType | None = None) -> ArgumentParser:
     """Return the parser of one verb, as its module configures it."""
-    from argparse import ArgumentParser
-
-    from framework0.cli.helptext import HelpText
+    from framework0.cli.helptext import VerbParser
 
     module = module or verb_module(name)
-    parser = ArgumentParser(
-        prog=f"framework0 {name}",
-        description=(module.__doc__ or "").strip(),
-        formatter_class=HelpText,
-        allow_abbrev=False,
-    )
+    parser = VerbParser(prog=f"framework0 {name}", description=(module.__doc__ or "").strip())
     module.configure(parser)
     return parser
 

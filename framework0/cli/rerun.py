@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from framework0.cli.choosing import add_run, chosen_run, opened
-from framework0.cli.running import add_run_options, see_through
+from framework0.cli.running import add_run_options, see_through, show_what_it_prints
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -36,10 +36,13 @@ def execute(arguments: Namespace) -> int:
     """Run it again and return the exit code."""
     with opened(arguments) as (_, journal):
         run_id = chosen_run(journal, arguments.run, _has_ended)
+        nodes = next(run.nodes for run in journal.runs() if run.run_id == run_id)
 
     def start(options: Options) -> RunResult:
         from framework0.assembly import rerun
 
+        if nodes == 1:
+            show_what_it_prints(arguments, options)
         return rerun(
             run_id,
             failed_only=arguments.failed,

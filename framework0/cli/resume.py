@@ -13,7 +13,7 @@ import os
 from typing import TYPE_CHECKING
 
 from framework0.cli.choosing import add_run, chosen_run, opened
-from framework0.cli.running import add_run_options, see_through
+from framework0.cli.running import add_run_options, see_through, show_what_it_prints
 from framework0.errors import EXIT_OK
 
 if TYPE_CHECKING:
@@ -49,6 +49,8 @@ def execute(arguments: Namespace) -> int:
         from framework0.assembly import resume_run
         from framework0.errors import LockHeld
 
+        if history.summary.nodes == 1:
+            show_what_it_prints(arguments, options)
         try:
             return resume_run(run_id, workspace=arguments.workspace, options=options)
         except LockHeld as held:

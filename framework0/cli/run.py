@@ -60,17 +60,10 @@ def execute(arguments: Namespace) -> int:
 
 def documented_main(argv: Sequence[str] | None = None) -> int:
     """Be ``python orchestrator/runner.py --recipe FILE``: the documented way to run a recipe."""
-    from argparse import ArgumentParser
-
-    from framework0.cli.helptext import HelpText
+    from framework0.cli.helptext import VerbParser
     from framework0.cli.troubles import reported
 
-    parser = ArgumentParser(
-        prog="runner.py",
-        description=DOCUMENTED,
-        formatter_class=HelpText,
-        allow_abbrev=False,
-    )
+    parser = VerbParser(prog="runner.py", description=DOCUMENTED)
     parser.add_argument("--recipe", required=True, metavar="FILE", help="the recipe's YAML file")
     _add_what(parser)
     add_run_options(parser)

@@ -34,12 +34,10 @@ QUOTED_BYTES = 64 * 1024 * 1024
 # One line per kind of ending reads better than any way to have fewer of them.
 def reported(command: Callable[[], int]) -> int:  # noqa: PLR0911
     """Run ``command`` and return its exit code, or that of what it raised."""
-    ready_streams()
     try:
-        code = command()
+        ready_streams()
+        code = _code_of(command)
         sys.stdout.flush()
-    except SystemExit as end:
-        return end.code if isinstance(end.code, int) else int(bool(end.code))
     except RecipeError as error:
         show_problems(error)
         return error.exit_code
@@ -49,10 +47,11 @@ def reported(command: Callable[[], int]) -> int:  # noqa: PLR0911
     except KeyboardInterrupt:
         return EXIT_INTERRUPTED
     except BrokenPipeError:
-        # The reader has gone (`| head`): what is still buffered must not be written at exit.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        # The reader has gone (`| head`).
+        _drop_what_is_buffered()
         return EXIT_BROKEN_PIPE
     except OSError as error:
+        _drop_what_is_buffered()
         say(f"{error.filename or 'input/output'}: {error.strerror or error} (errno {error.errno})")
         return EXIT_WORKSPACE
     # The last stop: a person gets a sentence and a file to send, not a traceback.
@@ -60,6 +59,21 @@ def reported(command: Callable[[], int]) -> int:  # noqa: PLR0911
         say(_bug(error))
         return EXIT_BUG
     return code
+
+
+def _code_of(command: Callable[[], int]) -> int:
+    try:
+        return command()
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(bool(end.code))
+
+
+def _drop_what_is_buffered() -> None:
+    """Have output that cannot be written not be tried again, with a complaint, when Python exits."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def say(message: str) -> None:

@@ -117,7 +117,8 @@ def workspace(tmp_path):
 @pytest.fixture
 def environment():
     """The variables a command runs with: no terminal, no colors, nothing of a developer's own."""
-    kept = {name: value for name, value in os.environ.items() if name != "COLUMNS"}
+    own = {"COLUMNS", "PYTHONUNBUFFERED"}
+    kept = {name: value for name, value in os.environ.items() if name not in own}
     return {**kept, "TERM": "dumb", "PYTHONIOENCODING": "utf-8"}
 
 
