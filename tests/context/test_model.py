@@ -188,8 +188,8 @@ def test_a_context_behaves_like_its_model(make_store):
     run_state_machine_as_test(
         type("Machine", (ContextMachine,), {"make_store": staticmethod(make_store)}),
         settings=settings(
-            max_examples=120,
-            stateful_step_count=40,
+            max_examples=250,
+            stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),
