@@ -9,6 +9,8 @@ import jsonschema
 import pytest
 import yaml
 
+from framework0.cli.schema import replace
+
 PLUGIN = '''
 """A step type of this workspace."""
 
@@ -85,3 +87,12 @@ def test_where_nothing_can_be_written_the_file_is_named(framework0, workspace):
     assert said.code == 4
     assert "no/such" in said.stderr
     assert "Traceback" not in said.stderr
+
+
+def test_what_cannot_be_written_whole_leaves_the_old_file_and_nothing_else(tmp_path):
+    file = tmp_path / "schema.json"
+    file.write_text("old", encoding="utf-8")
+    with pytest.raises(UnicodeEncodeError):
+        replace(file, "a lone surrogate: \ud800")
+    assert [path.name for path in tmp_path.iterdir()] == ["schema.json"]
+    assert file.read_text(encoding="utf-8") == "old"
