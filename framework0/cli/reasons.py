@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from framework0.cli.story import RESUMABLE, was_skipped_by_others
+from framework0.cli.story import RESUMABLE, skipped_because_of
 from framework0.cli.times import seconds_text
 
 if TYPE_CHECKING:
@@ -152,7 +152,7 @@ def _attempts(story: RunStory, step: StepStory) -> Iterator[str]:
             yield f"{told}{_failure(record)}{_what_followed(record, retry, failures)}"
         elif record.state == "succeeded" and step.begun > 1:
             yield f"attempt {record.attempt}: succeeded"
-        elif record.state == "skipped" and not was_skipped_by_others(step):
+        elif record.state == "skipped" and skipped_because_of(story, step) is None:
             yield f"the reason recorded: {record.reason}" if record.reason else "no reason recorded"
         if failed is not None and record.reason:
             yield record.reason
@@ -200,16 +200,10 @@ def _items(story: RunStory, step: StepStory) -> Iterator[str]:
 def cause_path(story: RunStory, step: StepStory) -> list[str]:
     """Return the names from the step whose end caused this one to be skipped, down to this one."""
     path = [step.name]
-    seen = {step.node}
-    while was_skipped_by_others(step) and story.plan is not None and step.last is not None:
-        reason = step.last.reason
-        parents = (story.by_node[node] for node in story.plan.parents[step.node])
-        cause = next((known for known in parents if reason.startswith(f"{known.name} ")), None)
-        if cause is None or cause.node in seen:
-            break
-        seen.add(cause.node)
+    cause = skipped_because_of(story, step)
+    while cause is not None:
         path.append(cause.name)
-        step = cause
+        cause = skipped_because_of(story, cause)
     return path[::-1]
 
 
@@ -219,13 +213,13 @@ def _resume(story: RunStory, step: StepStory) -> str:
         return ""
     if step.node in story.standing.ended:
         return "keeps it as it is"
-    return _done_again(step)
+    return _done_again(story, step)
 
 
-def _done_again(step: StepStory) -> str:
+def _done_again(story: RunStory, step: StepStory) -> str:
     if step.owner is not None and step.state == "skipped":
         return "runs it if its step runs again"
-    if was_skipped_by_others(step):
+    if skipped_because_of(story, step) is not None:
         return "considers it anew once the steps before it have ended"
     if step.state == "skipped":
         return "decides about it again"

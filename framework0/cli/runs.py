@@ -49,7 +49,6 @@ def configure(parser: ArgumentParser) -> None:
         "prune",
         help="remove runs with all that belongs to them",
         description="Remove runs that have ended. A run that is running always stays.",
-        allow_abbrev=False,
     )
     prune.add_argument(
         "--keep",

@@ -157,11 +157,15 @@ def _plan(recipe: Recipe, header: RunHeader) -> Plan:
     return Plan(recipe, only=header.options.get("only", ()), skip=header.options.get("skip", ()))
 
 
-def was_skipped_by_others(step: StepStory) -> bool:
-    """Say whether a step was skipped because of what happened upstream."""
+def skipped_because_of(story: RunStory, step: StepStory) -> StepStory | None:
+    """Return the step directly before ``step`` whose end had it skipped, None if none did."""
     last = step.last
-    return (
-        step.state == SKIPPED
-        and last is not None
-        and last.reason.endswith((" failed", " timed out", " cancelled", " was skipped"))
-    )
+    if story.plan is None or step.state != SKIPPED or step.owner is not None or last is None:
+        return None
+    # As the state machine puts it: the name, and how that step ended.
+    endings = ("failed", "timed out", "cancelled", "was skipped")
+    for parent in story.plan.parents[step.node]:
+        name = story.plan.steps[parent].name
+        if last.reason in {f"{name} {ending}" for ending in endings}:
+            return story.by_node[parent]
+    return None

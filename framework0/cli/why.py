@@ -57,14 +57,14 @@ def execute(arguments: Namespace) -> int:
 
 def remarkable(story: RunStory) -> list[StepStory]:
     """Return the steps that did not simply succeed: causes before what followed from them."""
-    from framework0.cli.story import was_skipped_by_others
+    from framework0.cli.story import skipped_because_of
 
     found = [
         step
         for step in story.steps
         if step.state != "pending" and (step.state != "succeeded" or step.begun > 1)
     ]
-    return sorted(found, key=was_skipped_by_others)
+    return sorted(found, key=lambda step: skipped_because_of(story, step) is not None)
 
 
 def _headline(story: RunStory) -> Sequence[str]:
