@@ -34,6 +34,14 @@ finally:
   - {name: close, module: builtins, function: print}
 """
 
+ASKING = """
+inputs:
+  token: {type: string, secret: true}
+  rows: {type: integer, required: true}
+steps:
+  - {name: both, module: builtins, function: print, when: 'inputs.rows > 2 and inputs.token != ""'}
+"""
+
 LETHAL = "import os\nos._exit(77)\n\ndef act(x=1):\n    pass\n"
 
 LETHAL_RECIPE = """
@@ -130,6 +138,39 @@ def test_inputs_decide_conditions_and_lists(framework0, undecided):
     steps = planned(framework0("plan", "undecided.yaml", "--json", *words))
     assert steps["known"]["verdict"] == "run"
     assert steps["given"]["reason"] == "for each of 2 items"
+
+
+def test_inputs_that_are_missing_are_named_and_those_given_must_fit(framework0, workspace):
+    (workspace / "asking.yaml").write_text(ASKING, encoding="utf-8")
+    said = framework0("plan", "asking.yaml", "--json", "--input", "rows=3")
+    assert json.loads(said.stdout)["missing_inputs"] == ["token"]
+    assert planned(said)["both"]["verdict"] == "perhaps"
+    said = framework0("plan", "asking.yaml", "--input", "rows=3", env={"TOKEN": "open sesame"})
+    assert "not given" not in said.stdout
+    assert "run" in said.stdout.splitlines()[-3]
+    assert "sesame" not in said.stdout
+    assert "inputs not given yet: token, rows" in framework0("plan", "asking.yaml").stdout
+    assert framework0("plan", "asking.yaml", "--input", "rows=many").code == 2
+
+
+def test_only_says_where_what_is_left_out_comes_from(framework0):
+    words = ["plan", "good.yaml", "--only", "total"]
+    assert "taken from: nothing, no run has succeeded" in framework0(*words).stdout
+    assert json.loads(framework0(*words, "--json").stdout)["builds_on"] is None
+    events = framework0("run", "good.yaml", "--json").stdout.splitlines()
+    run_id = json.loads(events[0])["run"]
+    assert f"taken from: {run_id}" in framework0(*words).stdout
+    assert json.loads(framework0(*words, "--json").stdout)["builds_on"] == run_id
+
+
+def test_of_a_long_critical_path_the_ends_are_named(framework0, workspace):
+    names = [f"s{number}" for number in range(40)]
+    steps = [{"name": name, "module": "steps", "function": "hello"} for name in names]
+    (workspace / "long.yaml").write_text(json.dumps({"steps": steps}), encoding="utf-8")
+    assert framework0("run", "long.yaml", "-q").code == 0
+    path = framework0("plan", "long.yaml").stdout.splitlines()[-1]
+    assert "s5 → … 28 more … → s34" in path
+    assert path.endswith("→ s39")
 
 
 def test_phases_stand_below_the_steps(framework0, undecided):

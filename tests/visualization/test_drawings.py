@@ -158,3 +158,12 @@ def test_a_chain_of_ten_thousand_steps_is_drawn():
     assert len(draw_text(flow).splitlines()) == 10_001
     assert draw_mermaid(flow).count("-->") == 9_999
     assert draw_dot(flow).count("->") == 9_999
+
+
+def test_the_door_opens_to_its_names_only():
+    import framework0.visualization as door
+
+    assert sorted(door.__all__, key=str.lower) == sorted(vars(door)["_HOMES"], key=str.lower)
+    assert [name for name in door.__all__ if getattr(door, name) is None] == []
+    with pytest.raises(AttributeError, match="draw_svg"):
+        _ = door.draw_svg
