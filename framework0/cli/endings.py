@@ -27,7 +27,8 @@ def ending(result: RunResult, *, debug: bool = False) -> str:
         lines.append(f"… and {len(failed) - SHOWN_FAILURES} more: `framework0 show {result.id}`")
     if not result.ok:
         lines.append(f"what the steps printed: `framework0 logs {result.id}`")
-        lines.append(f"once it is mended:      `framework0 resume {result.id}`")
+        when = "once it is mended:     " if failed else "to go on from there:   "
+        lines.append(f"{when} `framework0 resume {result.id}`")
     return plain_lines("\n".join(lines))
 
 

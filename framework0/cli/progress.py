@@ -116,7 +116,8 @@ class LiveProgress(Quiet):
             # One of perhaps very many items of a foreach.
             return
         if not failed or self._told_failures <= FAILURES_SHOWN:
-            self._above.append(self._painted(attempt_line(record)))
+            # On one line; the last word has all of it.
+            self._above.append(self._painted(cut(attempt_line(record), columns_of(self._stream))))
 
     # How it ended is told by the last word.
     def run_finished(self, state: str, seconds: float) -> None:  # noqa: ARG002

@@ -20,6 +20,7 @@ FILE: Final = "warden"
 
 def note_responsible(folder: Path) -> None:
     """Write down who is to be signaled for the run in ``folder``, if it is not the process itself."""
+    from framework0.errors import WorkspaceError
     from framework0.runner import responsible_pid
     from framework0.workspace import open_private, started_at
 
@@ -28,13 +29,14 @@ def note_responsible(folder: Path) -> None:
         return
     try:
         descriptor = open_private(folder / FILE)
-    except OSError:
+    except WorkspaceError:
+        # A full disk: then the run is signaled itself, which is well unless a step hangs in C.
         return
     try:
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"{pid} {started_at(pid) or 0.0:.17g}\n".encode("ascii"), 0)
     except OSError:
-        # A full disk: then the run is signaled itself, which is well unless a step hangs in C.
+        # The same.
         return
     finally:
         os.close(descriptor)

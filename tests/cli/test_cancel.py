@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
 
 import pytest
 
+from framework0.cli.cancel import _ending, _sent
+from framework0.cli.responsible import note_responsible, process_to_signal
+from framework0.errors import RefusedError
 from framework0.runner import Journal
-from framework0.workspace import holder
+from framework0.workspace import Holder, holder, started_at, this_process
 
 
 def state_of(workspace, run_id):
@@ -103,6 +107,88 @@ def test_a_process_that_only_has_the_same_id_is_not_signaled(framework0, workspa
     assert said.code == 5
     assert "is not the one that wrote its lock" in said.stderr
     assert process.poll() is None
+
+
+def test_a_lock_that_does_not_say_whose_it_is_is_refused(framework0, workspace, waiting_run):
+    _, run_id = waiting_run
+    lock_of(workspace, run_id).write_text("", encoding="ascii")
+    said = framework0("cancel", run_id)
+    assert said.code == 5
+    assert "has not said who it is yet: try again in a moment" in said.stderr
+
+
+@pytest.fixture
+def sleeper():
+    """A process that only waits to be ended, with the moment it started."""
+    process = subprocess.Popen(["sleep", "600"])
+    yield process, started_at(process.pid)
+    process.kill()
+    process.wait()
+
+
+def test_a_signal_reaches_the_process_that_is_meant(sleeper):
+    process, since = sleeper
+    assert _sent(process.pid, since)
+    assert process.wait(30) == -signal.SIGTERM
+    assert not _sent(process.pid, since)
+
+
+def test_a_signal_reaches_it_without_descriptors_of_processes_too(sleeper, monkeypatch):
+    monkeypatch.delattr(os, "pidfd_open")
+    process, since = sleeper
+    assert _sent(process.pid, since, signal.SIGKILL)
+    assert process.wait(30) == -signal.SIGKILL
+
+
+def test_a_process_that_came_later_under_the_same_id_is_spared(sleeper):
+    process, since = sleeper
+    assert not _sent(process.pid, since - 1)
+    assert process.poll() is None
+
+
+def test_a_process_of_another_user_is_refused(sleeper, monkeypatch):
+    def refuse(*_):
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(signal, "pidfd_send_signal", refuse)
+    with pytest.raises(RefusedError, match="belongs to another user"):
+        _sent(sleeper[0].pid, sleeper[1])
+
+
+def test_without_a_warden_the_process_itself_is_signaled(tmp_path):
+    note_responsible(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+    me = this_process()
+    holder_of_it = Holder(*me, 0.0, "")
+    assert process_to_signal(tmp_path, holder_of_it) == (me.pid, me.started)
+
+
+def test_a_warden_is_signaled_while_it_is_the_parent(tmp_path, monkeypatch):
+    parent = os.getppid()
+    monkeypatch.setattr("framework0.runner.responsible_pid", lambda: parent)
+    note_responsible(tmp_path)
+    holder_of_it = Holder(*this_process(), 0.0, "")
+    assert process_to_signal(tmp_path, holder_of_it) == (parent, started_at(parent))
+    gone = holder_of_it._replace(pid=2**22 + 1)
+    assert process_to_signal(tmp_path, gone) == (gone.pid, gone.started)
+
+
+def test_a_warden_that_cannot_be_noted_does_not_hinder_the_run(tmp_path, monkeypatch):
+    monkeypatch.setattr("framework0.runner.responsible_pid", os.getppid)
+    note_responsible(tmp_path / "missing")
+    assert not (tmp_path / "missing").exists()
+
+
+@pytest.mark.parametrize(
+    ("state", "told"),
+    [
+        ("succeeded", "succeeded before it could be stopped"),
+        ("failed", "failed: `framework0 resume r` goes on from there"),
+        ("interrupted", "was killed and is interrupted: `framework0 resume r` goes on from there"),
+    ],
+)
+def test_what_became_of_the_run_is_said(state, told):
+    assert _ending(state, "r") == told
 
 
 @pytest.mark.parametrize(

@@ -118,6 +118,7 @@ def open_gate(workspace):
     (workspace / "gate").write_text("opened", encoding="utf-8")
 
 
+@pytest.mark.slow
 def test_a_long_run_shows_how_far_it_is_and_leaves_only_its_lines(terminal, workspace, pipes):
     shown = terminal("run", "waiting.yaml")
     pipes()
@@ -132,6 +133,7 @@ def test_a_long_run_shows_how_far_it_is_and_leaves_only_its_lines(terminal, work
     assert "\x1b[32m" in shown.text
 
 
+@pytest.mark.slow
 def test_earlier_runs_tell_how_long_it_will_take(terminal, workspace, pipes):
     first = terminal("run", "waiting.yaml")
     pipes()
@@ -145,6 +147,7 @@ def test_earlier_runs_tell_how_long_it_will_take(terminal, workspace, pipes):
     assert second.end() == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_it_clean(terminal, pipes):
     shown = terminal("run", "waiting.yaml")
     pipes()
@@ -157,6 +160,7 @@ def test_ctrl_c_ends_it_clean(terminal, pipes):
     assert "Traceback" not in shown.text
 
 
+@pytest.mark.slow
 def test_no_color_means_no_color(terminal, workspace, pipes):
     shown = terminal("run", "waiting.yaml", env={"NO_COLOR": "1"})
     pipes()
@@ -166,6 +170,7 @@ def test_no_color_means_no_color(terminal, workspace, pipes):
     assert not re.search(r"\x1b\[\d*m", shown.text)
 
 
+@pytest.mark.slow
 def test_a_narrow_terminal_gets_one_short_line(terminal, workspace, pipes):
     shown = terminal("run", "waiting.yaml", columns=30)
     pipes()
@@ -227,6 +232,13 @@ def test_a_large_run_tells_only_what_did_not_go_well(progress):
     assert "1 failed" in progress.lines(80)[0]
     rows = [row for row in screen(shown_by(progress)) if row]
     assert rows == ["run r: 100,000 steps", "   FAILED  broken  0.100 s  it broke"]
+
+
+def test_a_long_reason_takes_one_line_while_the_run_lasts(progress):
+    progress.run_started("r", 50)
+    long = Outcome("failed", None, Failure("ValueError", "word " * 100), 0.1)
+    progress.step_finished([AttemptRecord(0, "a", 1, "failed", True, 0.0, long)])
+    assert max(map(len, screen(shown_by(progress)))) == 80
 
 
 def test_very_many_failures_are_counted_not_told(progress):

@@ -142,6 +142,15 @@ def test_a_failed_run_names_the_step_the_place_and_what_to_do_next(framework0, w
     assert "Traceback" not in said.stderr
 
 
+def test_of_very_many_failures_ten_are_told(framework0, workspace):
+    steps = [f"  - {{name: s{n}, module: steps, function: fail_until_mended}}" for n in range(12)]
+    text = "order: graph\nsteps:\n" + "\n".join(steps) + "\n"
+    (workspace / "many.yaml").write_text(text, encoding="utf-8")
+    said = framework0("run", "many.yaml", "--quiet")
+    assert said.stderr.count("the file mended is missing") == 10
+    assert "… and 2 more: `framework0 show " in said.stderr
+
+
 def test_debug_shows_the_trace_of_a_failure_and_tells_the_steps(framework0, workspace):
     (workspace / "steps.py").write_text(
         "import os\ndef show():\n    print('DEBUG is', os.environ.get('DEBUG'))\n    raise KeyError(1)\n"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+
 import pytest
 
 LIST = """
@@ -57,15 +60,17 @@ def test_help_imports_no_room_and_no_argparse(run_python):
     assert not loaded & HEAVY
 
 
-def test_a_short_run_imports_nothing_heavy(framework0, workspace):
+def test_a_short_run_imports_nothing_heavy(run_python, workspace):
     (workspace / "listing.py").write_text(
         "import sys\ndef listing():\n    print(*sorted(sys.modules), sep='\\n')\n"
     )
     (workspace / "listing.yaml").write_text(
         "steps:\n  - {name: listing, module: listing, function: listing}\n"
     )
-    said = framework0("run", "listing.yaml")
-    assert said.code == 0
-    loaded = set(said.stdout.splitlines())
+    path = os.pathsep.join(filter(None, sys.path))
+    words = ["-S", "-m", "framework0", "run", "listing.yaml"]
+    ended = run_python(*words, cwd=workspace, env={"PYTHONPATH": path})
+    assert ended.returncode == 0, ended.stderr
+    loaded = set(ended.stdout.splitlines())
     assert "framework0.runner.run" in loaded
     assert sorted(loaded & HEAVY) == []

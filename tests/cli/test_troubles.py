@@ -11,6 +11,7 @@ import tempfile
 import pytest
 
 from framework0 import errors
+from framework0.cli.main import entry
 from framework0.cli.troubles import EXIT_BROKEN_PIPE, reported, show_problems, texts_of
 from framework0.errors import Place, Problem, RecipeError
 from framework0.runner import Journal
@@ -169,6 +170,14 @@ def test_help_of_a_verb_has_an_example(framework0, words):
     said = framework0(*words)
     assert said.code == 0
     assert "framework0 run recipe.yaml" in said.stdout
+
+
+def test_the_console_script_ends_with_the_exit_code(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["framework0", "--version"])
+    with pytest.raises(SystemExit) as end:
+        entry()
+    assert end.value.code == 0
+    assert capsys.readouterr().out.startswith("framework0 2")
 
 
 @pytest.mark.parametrize("word", ["--help", "-h", "help"])
