@@ -74,7 +74,8 @@ def execute(arguments: Namespace) -> int:
 def _check_attempt(number: int | None, story: RunStory, step: StepStory | None) -> None:
     from framework0.errors import UsageError
 
-    if number is None:
+    if number is None or (story.state == "running" and number > 0):
+        # A running step may yet come to it.
         return
     steps = story.steps if step is None else [step, *_items_of(story, step)]
     most = max((known.begun for known in steps), default=0)
@@ -131,7 +132,7 @@ def _items_of(story: RunStory, step: StepStory) -> list[StepStory]:
 
 
 class _Printer:
-    """Writes lines; with ``headings`` it says whose they are whenever that changes."""
+    """Writes lines and says whose they are whenever that changes; ``headings``: also of the first."""
 
     def __init__(self, *, headings: bool, as_json: bool) -> None:
         from framework0.cli.streams import wants_color
@@ -157,9 +158,9 @@ class _Printer:
     def _heading(self, name: str, attempt: int) -> None:
         from framework0.logs import one_line
 
-        if not self._headings or self._whose == (name, attempt):
+        before, self._whose = self._whose, (name, attempt)
+        if self._whose == before or (before is None and not self._headings):
             return
-        self._whose = (name, attempt)
         title = one_line(name or "the run itself")
         more = f", attempt {attempt}" if attempt > 1 else ""
         sys.stdout.write(f"{chr(10) if self.wrote_something else ''}==> {title}{more} <==\n")

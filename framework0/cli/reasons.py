@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 KEPT = "kept from run "
 """How the reason of a record begins that a rerun took over from its parent."""
 
+LONGEST_PATH = 20
+"""Names of a path of causes: its beginning and its end tell enough of a longer one."""
+
 NAMED_PARENTS = 10
 """Steps named that came before one; a step may wait for thousands."""
 
@@ -39,9 +42,14 @@ class Explanation(NamedTuple):
     resume: str
 
 
-def explain(story: RunStory, step: StepStory) -> Explanation:
-    """Return the explanation of one step or item of a run."""
-    path = cause_path(story, step)
+def explain(
+    story: RunStory, step: StepStory, known: dict[int, tuple[str, ...]] | None = None
+) -> Explanation:
+    """Return the explanation of one step or item of a run.
+
+    ``known`` keeps the paths found so far, for a caller who explains many steps.
+    """
+    path = cause_path(story, step, {} if known is None else known)
     reasons = [
         *_choices(story, step),
         *_conditions(story, step),
@@ -56,7 +64,7 @@ def explain(story: RunStory, step: StepStory) -> Explanation:
         step.state,
         _verdict(story, step),
         tuple(reasons),
-        tuple(path),
+        path,
         story.history.decisions.get((step.node, "when")),
         _resume(story, step),
     )
@@ -108,7 +116,7 @@ def _conditions(story: RunStory, step: StepStory) -> Iterator[str]:
         yield f"its condition was {told} when it was asked, which holds on: when {definition.when}"
 
 
-def _upstream(story: RunStory, path: list[str]) -> Iterator[str]:
+def _upstream(story: RunStory, path: tuple[str, ...]) -> Iterator[str]:
     """The first cause of a skip, with its own words."""
     cause = story.named(path[0]) if len(path) > 1 else None
     if cause is None:
@@ -186,10 +194,10 @@ def _what_followed(record: AttemptRecord, retry: Retry | None, failures: int) ->
 
 
 def _items(story: RunStory, step: StepStory) -> Iterator[str]:
-    items = [known for known in story.steps if known.owner == step.node]
     if step.owner is not None:
         yield f"it is an item of {story.by_node[step.owner].name}"
-    if items:
+    if (step.node, "foreach") in story.history.decisions:
+        items = [known for known in story.steps if known.owner == step.node]
         counts: dict[str, int] = {}
         for item in items:
             counts[item.state] = counts.get(item.state, 0) + 1
@@ -197,14 +205,27 @@ def _items(story: RunStory, step: StepStory) -> Iterator[str]:
         yield f"it ran once for each of {len(items)} items, fixed when it began: {told}"
 
 
-def cause_path(story: RunStory, step: StepStory) -> list[str]:
-    """Return the names from the step whose end caused this one to be skipped, down to this one."""
-    path = [step.name]
-    cause = skipped_because_of(story, step)
-    while cause is not None:
-        path.append(cause.name)
-        cause = skipped_because_of(story, cause)
-    return path[::-1]
+def cause_path(
+    story: RunStory, step: StepStory, known: dict[int, tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Return the names from the step whose end caused this one to be skipped, down to this one.
+
+    What is found on the way is added to ``known``, by node.
+    """
+    way = [step]
+    while way[-1].node not in known:
+        cause = skipped_because_of(story, way[-1])
+        if cause is None:
+            known[way[-1].node] = (way[-1].name,)
+        else:
+            way.append(cause)
+    path = known[way.pop().node]
+    for after in reversed(way):
+        path = (*path, after.name)
+        if len(path) > LONGEST_PATH:
+            path = (path[0], "…", *path[2 - LONGEST_PATH :])
+        known[after.node] = path
+    return path
 
 
 def _resume(story: RunStory, step: StepStory) -> str:

@@ -69,10 +69,12 @@ class RunStory:
         )
         self.steps = self._tell()
         self.by_node = {step.node: step for step in self.steps}
+        # Backwards: a step that is called like the item of another comes second.
+        self._by_name = {step.name: step for step in reversed(self.steps)}
 
     def named(self, name: str) -> StepStory | None:
         """Return the step, or the item, of that name."""
-        return next((step for step in self.steps if step.name == name), None)
+        return self._by_name.get(name)
 
     def counts(self) -> dict[str, int]:
         """Return how many steps are in each state; items count within their step."""

@@ -43,7 +43,8 @@ def execute(arguments: Namespace) -> int:
     if arguments.json:
         import json
 
-        facts = [explain(story, known)._asdict() for known in steps]
+        paths: dict[int, tuple[str, ...]] = {}
+        facts = [explain(story, known, paths)._asdict() for known in steps]
         sys.stdout.write(json.dumps(facts, indent=2) + "\n")
         return EXIT_OK
     if step is None:

@@ -174,6 +174,16 @@ def test_following_one_step_shows_no_other(conversing, started, workspace):
     assert "".join(shown) + rest == "before the gate\nafter the gate\n"
 
 
+def test_following_waits_for_an_attempt_that_has_not_begun(conversing, started, workspace):
+    follower = started("logs", "-f", "converse", "--attempt", "2")
+    assert "is meant" in follower.stderr.readline()
+    open_gate(workspace)
+    shown, told = follower.communicate(timeout=30)
+    assert (follower.returncode, shown) == (0, "")
+    assert "step 'converse' of run " in told
+    assert " printed nothing\n" in told
+
+
 def test_following_ends_when_the_run_is_killed(conversing, started, framework0):
     follower = started("logs", "-f", "converse")
     read_until(follower.stdout, "before the gate")

@@ -221,3 +221,19 @@ def test_foreign_text_is_harmless(workspace, framework0):
     text = framework0("why", "evil").stdout
     assert r"ValueError: \x1b[2J\u202e" in text
     assert not set(text) & set("\x1b\u202e")
+
+
+def test_a_long_way_from_the_cause_is_shortened_in_the_middle(garden, framework0):
+    chain = "".join(step(f"s{n}", more=f", depends_on: [s{n - 1}]") for n in range(1, 60))
+    garden(step("s0", "fail") + chain)
+    (facts,) = json.loads(framework0("why", "s59", "--json").stdout)
+    assert facts["path"] == ["s0", "…", *(f"s{number}" for number in range(42, 60))]
+    every = json.loads(framework0("why", "--json").stdout)
+    assert len(every) == 60
+    assert every[-1] == facts
+    assert "… and 40 more: name a step, or use --json" in framework0("why").stdout
+
+
+def test_a_step_called_nothing_is_a_cause_like_any_other(garden, framework0):
+    garden(step("nothing", "fail") + step("after", more=", depends_on: [nothing]"))
+    assert "path: nothing → after" in framework0("why", "after").stdout
