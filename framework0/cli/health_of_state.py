@@ -139,6 +139,7 @@ def _journal(workspace: Workspace) -> Iterator[Finding]:
     finally:
         journal.close()
     yield _pages(workspace, len(runs))
+    yield from _damaged(workspace, runs)
     yield _interrupted(runs)
     newest = max((run.created_at for run in runs), default=0.0)
     yield order_finding(newest, time.time())
@@ -174,14 +175,27 @@ def _pages(workspace: Workspace, runs: int) -> Finding:
     )
 
 
+def _damaged(workspace: Workspace, runs: Sequence[RunSummary]) -> Iterator[Finding]:
+    """Name the runs whose record is not what was written; say nothing if there are none."""
+    from framework0.runner import DAMAGED
+
+    ids = [run.run_id for run in runs if run.state == DAMAGED]
+    if ids:
+        yield Finding("damaged runs", FAIL, _some(ids), _saved(workspace))
+
+
+def _some(ids: Sequence[str]) -> str:
+    more = f" and {len(ids) - SHOWN_RUNS} more" if len(ids) > SHOWN_RUNS else ""
+    return f"{', '.join(ids[:SHOWN_RUNS])}{more}"
+
+
 def _interrupted(runs: Sequence[RunSummary]) -> Finding:
     from framework0.runner import INTERRUPTED
 
     ids = [run.run_id for run in runs if run.state == INTERRUPTED]
-    more = f" and {len(ids) - SHOWN_RUNS} more" if len(ids) > SHOWN_RUNS else ""
     return judged(
         "interrupted",
-        f"{', '.join(ids[:SHOWN_RUNS])}{more}" if ids else "no run",
+        _some(ids) or "no run",
         well=not ids,
         advice=f"go on with `framework0 resume {ids[0] if ids else ''}`, or forget it: runs prune",
     )

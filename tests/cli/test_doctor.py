@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -13,6 +15,8 @@ from framework0.cli.finding import FAIL, OK, WARN
 from framework0.cli.health_of_machine import clock_finding, shared_memory, sqlite_finding
 from framework0.cli.health_of_state import file_system_finding, order_finding, space_finding
 from framework0.workspace import FileSystem
+
+pytestmark = pytest.mark.slow
 
 
 def findings(said):
@@ -80,6 +84,17 @@ def test_a_damaged_page_is_found(framework0, workspace):
     said = framework0("doctor", "--json")
     assert said.code == 4
     assert findings(said)["journal"]["state"] == FAIL
+
+
+def test_a_run_whose_record_was_changed_is_named(framework0, workspace):
+    events = framework0("run", "one.yaml", "--json").stdout.splitlines()
+    run_id = json.loads(events[0])["run"]
+    with closing(sqlite3.connect(workspace / ".framework0" / "journal.db")) as connection:
+        connection.execute("UPDATE runs SET crc = crc + 1")
+        connection.commit()
+    said = framework0("doctor", "--json")
+    assert said.code == 4
+    assert findings(said)["damaged runs"]["found"] == run_id
 
 
 def test_an_interrupted_run_is_named_with_the_way_on(framework0, waiting_run):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+pytestmark = pytest.mark.slow
+
 
 def test_a_recipe_is_drawn_level_by_level(framework0):
     said = framework0("graph", "good.yaml")

@@ -8,6 +8,8 @@ import jsonschema
 import pytest
 import yaml
 
+pytestmark = pytest.mark.slow
+
 NAMES = ["recipe.schema.json", "recipe.yaml", "temperatures.csv", "temperatures.py"]
 
 

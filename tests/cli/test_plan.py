@@ -12,6 +12,8 @@ from framework0.cli.forecast import forecast
 from framework0.recipe import check_document, parse_text
 from framework0.runner import Plan
 
+pytestmark = pytest.mark.slow
+
 UNDECIDED = """
 metadata: {name: undecided}
 inputs:
