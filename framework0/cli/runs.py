@@ -120,7 +120,7 @@ def _filtered(arguments: Namespace) -> bool:
 
 
 def _table(runs: Sequence[RunSummary]) -> str:
-    from framework0.cli.columns import table
+    from framework0.cli.columns import state_colors, table
     from framework0.cli.streams import columns_of
     from framework0.cli.times import clock_text, seconds_text
 
@@ -138,7 +138,13 @@ def _table(runs: Sequence[RunSummary]) -> str:
             run.recipe_name,
         ]
         rows.append(row + [run.name] * named)
-    return table(header, rows, columns=columns_of(sys.stdout), right="TOOK STEPS")
+    return table(
+        header,
+        rows,
+        columns=columns_of(sys.stdout),
+        right="TOOK STEPS",
+        colors=state_colors(sys.stdout),
+    )
 
 
 def run_seconds(run: RunSummary) -> float | None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from framework0.cli.story import RunStory, StepStory
 
 SHOWN_STEPS: Final = 200
-"""Of a run with more steps, those that went well are counted instead of listed."""
+"""Of a run with more steps, those that went well are left out, and so is what is beyond this."""
 
 SHOWN_FAILURES: Final = 10
 """Failures told in full below the table."""
@@ -146,18 +146,23 @@ def _times(story: RunStory) -> str:
 
 
 def _steps_table(story: RunStory, *, everything: bool) -> str:
-    from framework0.cli.columns import table
+    from framework0.cli.columns import state_colors, table
     from framework0.cli.streams import columns_of
 
     steps: Sequence[StepStory] = story.steps
     if len(steps) > SHOWN_STEPS and not everything:
-        steps = [step for step in steps if step.state not in ("succeeded", "pending")]
+        remarkable = [step for step in steps if step.state not in ("succeeded", "pending")]
+        steps = remarkable[:SHOWN_STEPS]
+    shown = table(
+        ["STEP", "STATE", "TRIES", "TIME", "WHY"],
+        [_row(step) for step in steps],
+        columns=columns_of(sys.stdout),
+        right="TRIES TIME",
+        colors=state_colors(sys.stdout),
+    )
     left_out = len(story.steps) - len(steps)
-    rows = [_row(step) for step in steps]
-    header = ["STEP", "STATE", "TRIES", "TIME", "WHY"]
-    shown = table(header, rows, columns=columns_of(sys.stdout), right="TRIES TIME")
     if left_out:
-        shown += f"… and {left_out:,} that succeeded or have not begun: --all lists them\n"
+        shown += f"… and {left_out:,} more: --all lists them\n"
     return shown
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -185,7 +187,7 @@ def test_of_a_large_run_only_what_is_remarkable_is_listed(framework0, workspace)
     said = framework0("show")
     assert "s7" not in said.stdout
     assert line_of(said.stdout, "bad")
-    assert "and 201 that succeeded or have not begun: --all lists them" in said.stdout
+    assert "… and 201 more: --all lists them" in said.stdout
     assert line_of(framework0("show", "--all").stdout, "s200")
 
 
@@ -205,3 +207,42 @@ def test_the_table_fits_a_narrow_terminal_and_foreign_text_is_harmless(framework
     # Each of these characters takes two columns.
     widths = [sum(2 if "一" <= sign <= "鿿" else 1 for sign in line) for line in table]
     assert max(widths) in (19, 20)
+
+
+def on_terminal(words, workspace, environment, columns=100):
+    """Return what the command writes to a terminal of its own."""
+    ours, its = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "framework0", *words],
+        cwd=workspace,
+        env={**environment, "COLUMNS": str(columns)},
+        stdin=subprocess.DEVNULL,
+        stdout=its,
+        stderr=subprocess.DEVNULL,
+    )
+    os.close(its)
+    shown = b""
+    try:
+        while part := os.read(ours, 65536):
+            shown += part
+    except OSError:
+        # Linux says so instead of an end of file when the other side is closed.
+        pass
+    os.close(ours)
+    assert process.wait(timeout=30) == 0
+    return shown.decode()
+
+
+def test_states_are_colored_on_a_terminal_only_and_never_in_a_line_that_is_cut(
+    framework0, workspace, environment
+):
+    framework0("run", "mendable.yaml")
+    terminal = {**environment, "TERM": "xterm"}
+    for verb in ("show", "runs"):
+        shown = on_terminal([verb], workspace, terminal)
+        assert "\x1b[31mfailed" in shown
+        for others in ({**terminal, "NO_COLOR": "1"}, environment):
+            assert "\x1b" not in on_terminal([verb], workspace, others)
+        narrow = on_terminal([verb], workspace, terminal, columns=20)
+        assert "\x1b" not in narrow
+        assert "…" in narrow
