@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from framework0.assembly.authoring import recipe_of as recipe_of
     from framework0.assembly.authoring import step as step
+    from framework0.assembly.holding import what_holds as what_holds
     from framework0.assembly.inputs import resolve_inputs as resolve_inputs
     from framework0.assembly.recipes import as_workspace as as_workspace
     from framework0.assembly.recipes import check_recipe as check_recipe
@@ -43,6 +44,7 @@ _HOMES = {
     "sources_for": "recipes",
     "start_run": "running",
     "step": "authoring",
+    "what_holds": "holding",
 }
 
 __all__ = [
@@ -64,6 +66,7 @@ __all__ = [
     "sources_for",
     "start_run",
     "step",
+    "what_holds",
 ]
 
 

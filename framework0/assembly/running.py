@@ -10,7 +10,6 @@ from framework0.assembly.inputs import resolve_inputs
 from framework0.assembly.recipes import (
     as_workspace,
     load_recipe,
-    recipe_from_text,
     recorded_recipe,
 )
 from framework0.assembly.session import Options, Session
@@ -20,13 +19,12 @@ from framework0.recipe import Recipe
 from framework0.runner import Journal, Plan, RunHeader, Standing, new_run_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
     from framework0.assembly.result import RunResult
-    from framework0.recipe import Step
-    from framework0.runner import AttemptRecord, Observer, RunHistory
+    from framework0.runner import Observer, RunHistory
     from framework0.workspace import Workspace
 
 
@@ -224,13 +222,15 @@ def rerun(
     With ``failed_only`` the steps that succeeded then, and whose definition and upstream steps are
     unchanged, keep their results and context writes; the others run.
     """
+    from framework0.assembly.holding import current_recipe
+
     options = options or Options()
     space = as_workspace(workspace)
     with _journal(space, options) as journal:
         history = journal.read(run_id)
     header = history.header
     _take_stored(options, header.options)
-    recipe = _current_recipe(history, space)
+    recipe = current_recipe(history, space)
     if not failed_only:
         return start_run(
             recipe,
@@ -246,9 +246,11 @@ def rerun(
 def _rerun_failed(
     history: RunHistory, recipe: Recipe, space: Workspace, name: str, options: Options
 ) -> RunResult:
+    from framework0.assembly.holding import still_valid
+
     old = recorded_recipe(history.header.recipe_text, history.header.recipe_file)
     plan = Plan(recipe, only=options.only, skip=options.skip)
-    kept = list(_still_valid(history, old, recipe, plan))
+    kept = list(still_valid(history, old, recipe, plan))
     if len(kept) == len(plan):
         raise UsageError(
             f"nothing to run again: every step of {history.header.run_id} succeeded; "
@@ -285,42 +287,6 @@ def _rerun_failed(
             options=options,
         )
         return session.execute(Standing(plan, kept, {}))
-
-
-def _still_valid(
-    history: RunHistory, old: Recipe, new: Recipe, plan: Plan
-) -> Iterator[AttemptRecord]:
-    """Yield the succeeded records whose step, and every step before it, is as it was."""
-    before = {step.name: step for step in old.steps}
-    records = {
-        record.name: record
-        for record in history.attempts
-        if record.final and record.state == "succeeded"
-    }
-    valid: set[int] = set()
-    for step in sorted(new.steps, key=lambda step: plan.rank[step.position]):
-        earlier = before.get(step.name)
-        if earlier is None or step.name not in records or step.phase != "main":
-            continue
-        same = _as_defined(earlier) == _as_defined(step)
-        if same and all(parent in valid for parent in plan.parents[step.position]):
-            valid.add(step.position)
-            reason = f"kept from run {history.header.run_id}"
-            yield records[step.name]._replace(node=step.position, reason=reason)
-
-
-def _as_defined(step: Step) -> tuple[Any, ...]:
-    """Return what makes a step what it does, wherever in the file it stands."""
-    told = zip(step.__slots__, step.parts(), strict=True)
-    return tuple(part for name, part in told if name not in ("position", "idx", "description"))
-
-
-def _current_recipe(history: RunHistory, space: Workspace) -> Recipe:
-    """Return the recipe as its file is now, or as it was recorded when the file is gone."""
-    header = history.header
-    if header.recipe_file and os.path.isfile(header.recipe_file):
-        return load_recipe(header.recipe_file, workspace=space)
-    return recipe_from_text(header.recipe_text, header.recipe_file, space)
 
 
 def _basis(journal: Journal, plan: Plan, options: Options) -> LeftOutResults | None:

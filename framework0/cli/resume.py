@@ -10,17 +10,20 @@ examples:
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from framework0.cli.choosing import add_run, chosen_run, opened
 from framework0.cli.running import add_run_options, see_through, show_what_it_prints
 from framework0.errors import EXIT_OK
 
+LISTED: Final = 10
+"""Steps named in a sentence; a run of thousands may have thousands of them."""
+
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
 
     from framework0.assembly import Options, RunResult
-    from framework0.runner import RunHeader, RunSummary
+    from framework0.runner import RunHistory, RunSummary
 
 
 def configure(parser: ArgumentParser) -> None:
@@ -41,7 +44,7 @@ def execute(arguments: Namespace) -> int:
             f"run {run_id} has succeeded: there is nothing left to do; `framework0 rerun` repeats it"
         )
         return EXIT_OK
-    note = edited_since(history.header)
+    note = edited_since(history, arguments.workspace)
     if note and not arguments.quiet:
         say(note)
 
@@ -68,25 +71,33 @@ def may_be_resumed(run: RunSummary) -> bool:
     return run.state in {"interrupted", "failed", "cancelled"}
 
 
-def edited_since(header: RunHeader) -> str:
+def edited_since(history: RunHistory, workspace: str | None) -> str:
     """Return what to tell if the recipe's file is no longer what the run began with."""
     from framework0.errors import RecipeError
     from framework0.recipe import read_document
 
+    header = history.header
     if not os.path.isfile(header.recipe_file):
         return ""
     try:
-        now = read_document(header.recipe_file)
+        if read_document(header.recipe_file).digest == header.recipe_digest:
+            return ""
+        from framework0.assembly import what_holds
+
+        holding, changed = what_holds(history, workspace)
     except RecipeError:
-        return _told(header, "can no longer be read")
-    if now.digest == header.recipe_digest:
-        return ""
-    return _told(header, "was edited since")
-
-
-def _told(header: RunHeader, what: str) -> str:
+        return (
+            f"{header.recipe_file} was edited since and is no longer right (`framework0 validate` "
+            "tells why): the run goes on with the recipe it began with"
+        )
     return (
-        f"{header.recipe_file} {what}: the run goes on with the recipe it began with; "
-        f"`framework0 rerun --failed {header.run_id}` runs the file as it is now and keeps the "
-        "results of steps that are unchanged"
+        f"{header.recipe_file} was edited since: the run goes on with the recipe it began with; "
+        f"`framework0 rerun --failed {header.run_id}` runs the file as it is now, in which "
+        f"{_listed(holding)} of what succeeded would hold and {_listed(changed)} would not"
     )
+
+
+def _listed(names: list[str]) -> str:
+    """Return names as a list, shortened when there are many."""
+    more = f" and {len(names) - LISTED:,} more" if len(names) > LISTED else ""
+    return (", ".join(names[:LISTED]) or "nothing") + more

@@ -109,11 +109,28 @@ def test_an_edited_recipe_is_said_and_the_run_keeps_the_one_it_began_with(
     assert "3 succeeded" in said.stdout
 
 
-def test_a_recipe_that_became_unreadable_is_said_too(framework0, workspace, failed_run):
-    (workspace / "mendable.yaml").write_text("steps: [", encoding="utf-8")
+def test_it_is_told_what_would_hold_in_the_edited_recipe(framework0, workspace):
+    framework0("run", "mendable.yaml")
+    run_id = runs_of(workspace)[0].run_id
+    file = workspace / "mendable.yaml"
+    text = file.read_text(encoding="utf-8")
+    file.write_text(text.replace("shaky", "steady"), encoding="utf-8")
+    assert "first of what succeeded would hold and nothing would not" in (
+        framework0("resume", run_id).stderr
+    )
+    file.write_text(text.replace("text: first", "text: other"), encoding="utf-8")
+    assert "nothing of what succeeded would hold and first would not" in (
+        framework0("resume", run_id).stderr
+    )
+
+
+@pytest.mark.parametrize("text", ["steps: [", "steps: [{nmae: x}]"])
+def test_a_recipe_that_became_wrong_is_said_too(framework0, workspace, failed_run, text):
+    (workspace / "mendable.yaml").write_text(text, encoding="utf-8")
     said = framework0("resume", failed_run)
     assert said.code == 0
-    assert "can no longer be read" in said.stderr
+    assert "was edited since and is no longer right" in said.stderr
+    assert "3 succeeded" in said.stdout
 
 
 def test_a_recipe_that_is_gone_is_not_needed(framework0, workspace, failed_run):
