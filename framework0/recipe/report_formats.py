@@ -64,7 +64,9 @@ def _annotation(problem: Problem) -> str:
             "col": str(problem.place.column),
             **properties,
         }
-    told = ",".join(f"{key}={_escape_property(value)}" for key, value in properties.items())
+    told = ",".join(
+        f"{key}={harmless(_escape_property(value))}" for key, value in properties.items()
+    )
     hint = f"\n{harmless(problem.hint)}" if problem.hint else ""
     return f"::{kind} {told}::{_escape_data(harmless(problem.message) + hint)}\n"
 

@@ -95,9 +95,9 @@ def test_github_gets_one_command_a_problem():
 
 def test_a_message_cannot_start_a_command_of_its_own():
     evil = "100%\n::set-env name=PATH::x"
-    told = as_github([Problem("a", evil, Place("a,b:c\n::x", 1, 1))])
+    told = as_github([Problem("a", evil, Place("a,b:c\n::x\x1b[2J", 1, 1))])
     assert told == (
-        "::error file=a%2Cb%3Ac%0A%3A%3Ax,line=1,col=1,title=a::100%25\\n::set-env name=PATH::x\n"
+        "::error file=a%2Cb%3Ac%0A%3A%3Ax\\x1b[2J,line=1,col=1,title=a::100%25\\n::set-env name=PATH::x\n"
     )
 
 
