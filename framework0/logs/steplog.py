@@ -53,7 +53,18 @@ class StepLog:
     step: the first refusal is kept in ``error`` and the text is dropped.
     """
 
-    __slots__ = ("_closed", "_drain", "_fd", "_held", "_lock", "echo", "error", "masker", "path")
+    __slots__ = (
+        "_closed",
+        "_drain",
+        "_fd",
+        "_held",
+        "_lock",
+        "_terminal",
+        "echo",
+        "error",
+        "masker",
+        "path",
+    )
 
     def __init__(
         self,
@@ -71,6 +82,7 @@ class StepLog:
         self._lock = RLock()
         self._drain: Drain | None = None
         self._closed = False
+        self._terminal: Any = None
 
     def __repr__(self) -> str:
         return f"StepLog({os.fspath(self.path)!r})"
@@ -78,6 +90,7 @@ class StepLog:
     def write(self, text: str, stream: int = STDOUT, terminal: Any = None) -> None:
         """Append ``text``; complete lines also go to ``terminal`` (a text stream) when given."""
         with self._lock:
+            self._terminal = terminal
             held = self._held[stream] + text
             end = held.rfind("\n") + 1
             if not end and len(held) >= HELD_LIMIT:
@@ -123,6 +136,10 @@ class StepLog:
         if drain is not None:
             drain.close()
         with self._lock:
+            if self._terminal is not None and any(self._held):
+                # On the terminal other text follows, on a line of its own.
+                self._release(self._terminal)
+                _show(self._terminal, "\n")
             self._release(None)
             self._closed = True
             if self._fd >= 0:

@@ -354,3 +354,32 @@ def test_signal_handlers_that_print_do_not_deadlock(terminal, log_of):
     with capture_output(), bind(log, "run", "a", 1), log._lock:
         print("from inside")
     assert text_of(log) == "from inside\n"
+
+
+def test_what_children_print_is_echoed_as_well(log_of, terminal):
+    log = log_of("a")
+    with capture_output(echo=True), bind(log, "r", "a", 1):
+        command = [sys.executable, "-c", "print('child'); print('end', end='')"]
+        subprocess.run(command, stdout=log.fileno(), check=True)
+        log.close()
+    assert text_of(log) == "child\nend"
+    assert terminal() == ("child\nend\n", "")
+
+
+def test_an_unfinished_last_line_is_echoed_when_its_log_closes(log_of, terminal):
+    log = log_of("a")
+    with capture_output(echo=True), bind(log, "r", "a", 1):
+        print("no newline", end="")
+        log.close()
+    assert text_of(log) == "no newline"
+    assert terminal() == ("no newline\n", "")
+
+
+def test_without_echo_children_write_to_the_file_itself(log_of, terminal):
+    log = log_of("a")
+    with capture_output(), bind(log, "r", "a", 1):
+        os.write(log.fileno(), b"direct")
+        assert os.fstat(log.fileno()).st_size == len(b"direct")
+        print("no newline", end="")
+        log.close()
+    assert terminal() == ("", "")
