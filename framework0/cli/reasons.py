@@ -78,7 +78,9 @@ def _verdict(story: RunStory, step: StepStory) -> str:
             return f"did not run: its result was {last.reason}"
         return f"ran and succeeded{times} in {seconds_text(last.outcome.seconds)}"
     if step.state == "interrupted":
-        return "was interrupted: the process ended while it was going on"
+        waited = step.last is not None and step.begun == step.last.attempt
+        doing = "it waited for its next attempt" if waited else "it was going on"
+        return f"was interrupted: the process ended while {doing}"
     if step.state == "cancelled" and not step.begun:
         return "was cancelled before it began"
     before_end = story.state == "interrupted"
@@ -238,13 +240,15 @@ def _resume(story: RunStory, step: StepStory) -> str:
 
 
 def _done_again(story: RunStory, step: StepStory) -> str:
-    if step.owner is not None and step.state == "skipped":
-        return "runs it if its step runs again"
+    if story.plan is not None and step.node in story.plan.left_out:
+        return "leaves it out again"
+    if (step.node, "foreach") in story.history.decisions:
+        return "goes on with those of its items that have not succeeded"
     if skipped_because_of(story, step) is not None:
         return "considers it anew once the steps before it have ended"
     if step.state == "skipped":
         return "decides about it again"
-    if step.state in ("pending", "cancelled") and not step.begun:
+    if not step.begun:
         return "runs it when its turn comes"
     return f"runs it again, as attempt {step.begun + 1}"
 

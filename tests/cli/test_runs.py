@@ -180,6 +180,23 @@ def test_one_damaged_run_hides_no_other_and_is_refused_in_one_sentence(framework
         assert len(said.stderr.splitlines()) == 1
 
 
+def test_a_damaged_history_is_refused_in_one_sentence_and_listed_all_the_same(
+    framework0, workspace
+):
+    framework0("run", "good.yaml")
+    connection = sqlite3.connect(workspace / ".framework0/journal.db")
+    connection.execute("UPDATE batches SET text = replace(text, 'greet', 'great')")
+    connection.commit()
+    connection.close()
+    for verb in ("show", "logs", "why"):
+        said = framework0(verb)
+        assert (said.code, said.stdout) == (4, "")
+        meant, sentence = said.stderr.splitlines()
+        assert meant.endswith("is meant")
+        assert "journal.db" in sentence
+    assert "good" in framework0("runs").stdout
+
+
 @pytest.mark.parametrize("verb", ["runs", "show", "logs", "why"])
 def test_a_journal_that_is_none_is_refused_in_one_sentence(framework0, workspace, verb):
     (workspace / ".framework0/journal.db").write_bytes(b"SQLite format 3\0" + b"\xff" * 5000)

@@ -132,8 +132,10 @@ def test_what_the_caller_left_out_is_said_to_be(garden, framework0):
     garden(CHAIN, "--skip", "broken")
     text = framework0("why", "broken").stdout
     assert "the run was begun without it: left out by --skip" in text
-    garden(step("one") + step("two"), "--only", "two")
-    assert "not named by --only" in framework0("why", "one").stdout
+    garden(step("one") + step("two", "fail"), "--only", "two")
+    text = framework0("why", "one").stdout
+    assert "not named by --only" in text
+    assert text.endswith("resume: leaves it out again\n")
 
 
 def test_the_ordering_rule_is_named_where_no_dependency_is(garden, framework0):
@@ -162,6 +164,7 @@ def test_the_items_of_a_foreach_are_counted_and_explained_alone(garden, framewor
     text = framework0("why", "each").stdout
     assert "it ran once for each of 3 items, fixed when it began: 2 failed, 1 succeeded" in text
     assert "items: 2 of 3 items failed, first each[0]" in text
+    assert text.endswith("resume: goes on with those of its items that have not succeeded\n")
     item = framework0("why", "each[2]").stdout
     assert item.startswith("each[2] failed\n")
     assert "it is an item of each" in item
@@ -191,6 +194,25 @@ def test_what_was_in_flight_and_what_had_not_begun_are_told_apart(
     assert after.startswith("after had not begun when the process ended\n")
     assert after.endswith("resume: runs it when its turn comes\n")
     assert "is gone and recorded no end" in framework0("why").stdout
+
+
+def test_a_step_that_waited_for_its_next_attempt_is_told_apart(
+    workspace, framework0, garden, started
+):
+    steps = step("stubborn", "stubborn", ", retry: {attempts: 2, delay: 1h}")
+    (workspace / "slow.yaml").write_text(f"steps:\n{steps}")
+    process = started("run", "slow.yaml", "--json")
+    while json.loads(process.stdout.readline())["event"] != "step_finished":
+        pass
+    text = framework0("why", "stubborn").stdout
+    assert text.startswith("stubborn waits for its next attempt\n")
+    assert "tried again: retry allows 2 attempts" in text
+    (run,) = json.loads(framework0("runs", "--json").stdout)
+    os.kill(run["pid"], signal.SIGKILL)
+    process.communicate(timeout=30)
+    text = framework0("why", "stubborn").stdout
+    assert "interrupted: the process ended while it waited for its next attempt" in text
+    assert text.endswith("resume: runs it again, as attempt 2\n")
 
 
 def test_a_result_kept_by_a_rerun_names_the_run_it_is_from(garden, framework0):

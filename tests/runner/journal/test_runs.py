@@ -200,6 +200,20 @@ def test_pruning_by_age_and_by_number_together_needs_both(journal, finished):
     assert [run.run_id for run in journal.runs()] == ["run-2"]
 
 
+def test_the_runs_inside_a_run_stay_or_go_with_it_and_do_not_count(journal, finished):
+    finished("old", created_at=100.0)
+    finished("old.3", created_at=101.0, parent="old")
+    finished("old.3.0", created_at=102.0, parent="old.3")
+    finished("again", created_at=103.0, parent="old")
+    assert [run.run_id for run in journal.runs() if run.is_inner] == ["old.3.0", "old.3"]
+    assert journal.prunable(keep=2) == []
+    going = journal.prunable(keep=1)
+    assert [run.run_id for run in going] == ["old.3.0", "old.3", "old"]
+    assert len(journal.runs()) == 4
+    assert journal.prune(keep=1) == ["old.3.0", "old.3", "old"]
+    assert journal.prunable() == journal.prune() == []
+
+
 def test_a_living_run_is_never_pruned(journal, path, header, record):
     recorder = journal.begin(header(), 1)
     assert journal.prune(keep=0) == []
