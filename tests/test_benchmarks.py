@@ -29,7 +29,12 @@ TABLES = {
     "whole": ("layered 200", "peak memory a step"),
     "durability": ("PRAGMA synchronous = 2", "PRAGMA synchronous = 1", "rows read again"),
     "waiting": ("steps of 50 ms",),
-    "resume": ("to the first new step", "recipe read and checked", "history read under the lock"),
+    "resume": (
+        "to the first new step",
+        "recipe read",
+        "recipe checked",
+        "history read under the lock",
+    ),
     "reading": ("read and checked", "yaml12", "CSafeLoader"),
 }
 
