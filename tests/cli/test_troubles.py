@@ -12,7 +12,8 @@ import pytest
 
 from framework0 import errors
 from framework0.cli.main import entry
-from framework0.cli.troubles import EXIT_BROKEN_PIPE, reported, show_problems, texts_of
+from framework0.cli.streams import FALLBACK_COLUMNS, columns_of, is_terminal
+from framework0.cli.troubles import EXIT_BROKEN_PIPE, reported, say, show_problems, texts_of
 from framework0.errors import Place, Problem, RecipeError
 from framework0.runner import Journal
 
@@ -187,3 +188,29 @@ def test_help_lists_every_verb(framework0, word):
     said = framework0(word)
     assert said.code == 0
     assert all(f"  {name} " in said.stdout for name in VERBS)
+
+
+def test_a_closed_stream_is_no_terminal(monkeypatch, tmp_path):
+    monkeypatch.setenv("TERM", "xterm")
+    stream = (tmp_path / "file").open("w", encoding="utf-8")
+    assert not is_terminal(stream)
+    stream.close()
+    assert not is_terminal(stream)
+    assert columns_of(stream) == FALLBACK_COLUMNS
+
+
+@pytest.mark.parametrize(("told", "columns"), [("5", 20), ("70", 70), ("0", 100), ("wide", 100)])
+def test_the_width_told_by_the_environment_holds(monkeypatch, tmp_path, told, columns):
+    monkeypatch.setenv("COLUMNS", told)
+    with (tmp_path / "file").open("w", encoding="utf-8") as stream:
+        assert columns_of(stream) == columns
+
+
+def test_a_message_nobody_can_read_is_not_one_more_trouble(monkeypatch):
+    with open("/dev/full", "w", encoding="utf-8", buffering=1) as full:
+        monkeypatch.setattr(sys, "stderr", full)
+        say("words")
+        show_problems(RecipeError("words"))
+        monkeypatch.undo()
+        # What could not be written would be tried again when the file is closed.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), full.fileno())
