@@ -6,6 +6,7 @@ gathered as a reason and said once, not guessed.
 
 from __future__ import annotations
 
+from sys import stdlib_module_names
 from typing import TYPE_CHECKING, Any, Final
 
 from framework0.recipe.check_findings import did_you_mean
@@ -137,8 +138,19 @@ class Code:
             "unknown-function",
             f"the module {clipped(module)} has no {clipped(function)!r}",
             self._place(step, "function"),
-            hint=did_you_mean(near) or f"define it in {clipped(module)}",
+            hint=_where_it_may_be(module, near),
         )
+
+
+def _where_it_may_be(module: str, near: str | None) -> str:
+    """Return the hint for a function that its module does not have."""
+    hint = did_you_mean(near)
+    top = module.partition(".")[0]
+    if top in stdlib_module_names:
+        # The author may well have a file of that name, which no recipe can reach.
+        own = f"{top} is a module of Python itself: a file of yours needs another name"
+        return f"{hint} ({own})" if hint else own
+    return hint or f"define it in {clipped(module)}"
 
 
 class _Shape:

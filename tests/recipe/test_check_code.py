@@ -138,6 +138,24 @@ def test_arguments_that_do_not_fit_are_named(function, args, code, severity, sou
     assert (severity, code) in codes(call(function, args), sources)
 
 
+@pytest.mark.parametrize(
+    ("module", "function", "hint"),
+    [
+        ("code", "poison", "code is a module of Python itself: a file of yours needs another name"),
+        (
+            "statistics",
+            "maen",
+            "did you mean 'mean'? "
+            + "(statistics is a module of Python itself: a file of yours needs another name)",
+        ),
+    ],
+)
+def test_a_file_named_like_a_module_of_python_is_explained(module, function, hint, sources):
+    text = f"steps: [{{name: a, module: {module}, function: {function}}}]"
+    (problem,) = [one for one in found(text, sources) if one.code == "unknown-function"]
+    assert problem.hint == hint
+
+
 def test_a_misspelt_argument_is_not_missing_as_well(sources):
     (problem,) = [one for one in found(call("load", "{paht: x}"), sources) if one.code != "order"]
     assert (problem.code, problem.hint) == ("unknown-argument", "did you mean 'path'?")
