@@ -146,10 +146,9 @@ def _where_it_may_be(module: str, near: str | None) -> str:
     """Return the hint for a function that its module does not have."""
     hint = did_you_mean(near)
     top = module.partition(".")[0]
-    if top in stdlib_module_names:
+    if hint is None and top in stdlib_module_names:
         # The author may well have a file of that name, which no recipe can reach.
-        own = f"{top} is a module of Python itself: a file of yours needs another name"
-        return f"{hint} ({own})" if hint else own
+        return f"{top} is a module of Python itself: a file of yours needs another name"
     return hint or f"define it in {clipped(module)}"
 
 
