@@ -11,6 +11,7 @@ import random
 
 import pytest
 
+import framework0.runner.run as run_module
 from framework0.assembly import run_recipe
 from framework0.recipe import Policy, Retry, Step
 from framework0.runner.retry import next_delay
@@ -157,6 +158,48 @@ def test_a_poisoned_step_changes_nothing_for_the_branches_beside_it():
         # It did run, to its very end, long after all the others.
         assert beside.clock.seconds >= POISON_DELAY * (2**5 - 1)
         assert [name for name, _, _ in seen_beside].count(POISON) == 6
+
+
+SABOTAGE = {
+    "a tenth too long": lambda delay, retry: delay * 1.1 + 0.01,
+    "no delay at all": lambda delay, retry: 0.0,
+    "no growth": lambda delay, retry: min(retry.delay, retry.max_delay),
+}
+
+
+@pytest.mark.parametrize("sabotage", SABOTAGE)
+def test_a_wrong_delay_is_noticed(monkeypatch, sabotage):
+    right = run_module.next_delay
+
+    def wrong(retry, failures, outcome, chance):
+        delay = right(retry, failures, outcome, chance)
+        return None if delay is None else SABOTAGE[sabotage](delay, retry)
+
+    monkeypatch.setattr(run_module, "next_delay", wrong)
+    assert any_wrong(seeds=20)
+
+
+def test_one_attempt_too_many_is_noticed(monkeypatch):
+    right = run_module.next_delay
+
+    def wrong(retry, failures, outcome, chance):
+        return right(retry._replace(attempts=retry.attempts + 1), failures, outcome, chance)
+
+    monkeypatch.setattr(run_module, "next_delay", wrong)
+    assert any_wrong(seeds=20)
+
+
+def any_wrong(seeds):
+    fates = [Fate(seed, jitter=0.0) for seed in range(seeds)]
+    return [
+        sentence
+        for fate in fates
+        for sentence in wrong_with(fate, *fate.take_place(fate.steps), on_time=True)
+    ]
+
+
+def test_without_sabotage_nothing_is_noticed():
+    assert any_wrong(seeds=20) == []
 
 
 def test_a_poisoned_step_holds_no_worker_while_it_waits():
