@@ -8,7 +8,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import Framework0Error, ScriptletError
-from framework0.source import near_names
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,6 +62,8 @@ def _is_itself(missing: str | None, module: str) -> bool:
 
 
 def _no_module(roots: tuple[str, ...], module: str, missing: str) -> str:
+    from framework0.source import near_names
+
     where = " or ".join(roots) or "the workspace"
     near = near_names(module, modules_in(roots), 1)
     part = "" if missing == module else f" (no {missing!r})"
@@ -113,6 +114,8 @@ def user_place(roots: tuple[str, ...], error: BaseException) -> str:
 
 def _no_function(module: str, place: str, owner: Any, walked: str, part: str) -> str:
     names = [name for name in callables_of(owner) if not name.startswith("_")]
+    from framework0.source import near_names
+
     near = near_names(part, names, 1)
     inside = f"{walked} in {place}" if walked else place
     hint = f"; did you mean {near[0]}?" if near else f"; it has {_listed(names)}"
