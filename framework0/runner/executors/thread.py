@@ -12,9 +12,9 @@ either; only ``job.cancelled`` asks it to.
 
 from __future__ import annotations
 
-from _thread import allocate_lock, start_new_thread
 from collections import deque
 from queue import SimpleQueue
+from threading import Lock, Thread
 from time import sleep
 from typing import TYPE_CHECKING, Final
 
@@ -41,12 +41,12 @@ class ThreadExecutor:
         self._perform = perform
         self._queue: SimpleQueue[tuple[Job, Report] | None] = SimpleQueue()
         self._kept: deque[tuple[Job, Report]] = deque()
-        self._lock = allocate_lock()
+        self._lock = Lock()
         self._quick = True
         self._threads = 0
         self._idle = 0
         self._closed = False
-        self._sentinel = allocate_lock()
+        self._sentinel = Lock()
         self._on_watch = False
 
     def submit(self, job: Job, report: Report) -> None:
@@ -81,7 +81,7 @@ class ThreadExecutor:
                 self._idle -= 1
             else:
                 self._threads += 1
-                start_new_thread(self._work, ())
+                Thread(target=self._work, name="framework0-step", daemon=True).start()
         self._queue.put((job, report))
 
     def _work(self) -> None:
@@ -136,7 +136,7 @@ class ThreadExecutor:
                 return
             self._on_watch = True
             if self._sentinel.acquire(blocking=False):
-                start_new_thread(self._watch, ())
+                Thread(target=self._watch, name="framework0-sentinel", daemon=True).start()
                 return
         self._sentinel.release()
 
