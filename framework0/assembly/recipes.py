@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from framework0.errors import RecipeError
+from framework0.errors import RecipeError, WorkspaceError
 from framework0.recipe import check_document, parse_text, read_document
 from framework0.workspace import Workspace, find_workspace
 
@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from framework0.recipe import Checked, Document, Recipe
     from framework0.source import Sources
 
+CACHED_FROM: Final = 64 * 1024
+"""Bytes; a smaller recipe is read as fast as its entry in the cache would be."""
+
 
 def check_recipe(
     recipe: str | os.PathLike[str], *, workspace: Workspace | str | Path | None = None
@@ -25,7 +28,8 @@ def check_recipe(
     Returns every mistake, warning and note found, and the recipe when nothing is wrong with it.
     Raises :class:`~framework0.errors.RecipeError` when the file cannot be read as YAML at all.
     """
-    return checked(read_document(recipe), as_workspace(workspace))
+    space = as_workspace(workspace)
+    return checked(_read(recipe, space), space)
 
 
 def load_recipe(
@@ -41,7 +45,7 @@ def load_recipe(
     from framework0.assembly.verdicts import Verdicts
 
     space = as_workspace(workspace)
-    document = read_document(recipe)
+    document = _read(recipe, space)
     verdicts = Verdicts(space, [str(root) for root in code_roots(space, document.file)])
     kinds = verdicts.kinds_if_right(document.digest)
     if kinds is not None:
@@ -51,6 +55,25 @@ def load_recipe(
     found = approved(check_document(document, signatures=sources, kinds=known))
     verdicts.keep(document.digest, sources.files(), known)
     return found
+
+
+def _read(recipe: str | os.PathLike[str], workspace: Workspace) -> Document:
+    """Read a recipe, a large one from the cache if its text was read before."""
+    try:
+        large = os.stat(recipe).st_size >= CACHED_FROM
+    except OSError:
+        # Whatever is wrong with it, the reader has the words for it.
+        large = False
+    if not large:
+        return read_document(recipe)
+    from framework0 import __version__
+    from framework0.recipe import RecipeCache
+
+    try:
+        workspace.ensure_state()
+    except WorkspaceError:
+        return read_document(recipe)
+    return read_document(recipe, RecipeCache(workspace.cache / "recipes", version=__version__))
 
 
 def recipe_from_text(text: str, file: str, workspace: Workspace) -> Recipe:

@@ -89,3 +89,28 @@ def test_too_many_verdicts_are_forgotten(space, recipe, monkeypatch):
         load_recipe(recipe, workspace=space)
     assert len(list((space.cache / "verdicts").iterdir())) <= 2
     assert (space.state / ".gitignore").exists()
+
+
+def test_a_large_recipe_is_read_from_the_cache_the_second_time(space):
+    steps = "".join(
+        f"  - {{name: step-number-{n}, module: builtins, function: print, args: [hello]}}\n"
+        for n in range(1_500)
+    )
+    path = space.root / "large.yaml"
+    path.write_text(f"metadata: {{name: large}}\norder: graph\nsteps:\n{steps}")
+    first = load_recipe(path, workspace=space)
+    (entry,) = (space.cache / "recipes").iterdir()
+    assert load_recipe(path, workspace=space) == first
+    entry.write_bytes(entry.read_bytes()[:-20])
+    assert load_recipe(path, workspace=space) == first
+
+
+def test_a_large_recipe_is_read_where_nothing_can_be_kept(space):
+    steps = "".join(
+        f"  - {{name: step-number-{n}, module: builtins, function: print, args: [hello]}}\n"
+        for n in range(1_500)
+    )
+    path = space.root / "large.yaml"
+    path.write_text(f"metadata: {{name: large}}\norder: graph\nsteps:\n{steps}")
+    space.state.write_text("a file where the folder should be")
+    assert len(load_recipe(path, workspace=space).steps) == 1_500
