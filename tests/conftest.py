@@ -19,7 +19,7 @@ settings.load_profile("framework0")
 # What a developer may have set for himself must not decide whether a test passes.
 for _name in [name for name in os.environ if name.startswith("FRAMEWORK0_")]:
     del os.environ[_name]
-for _name in ("DEBUG", "NO_COLOR", "FORCE_COLOR"):
+for _name in ("DEBUG", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
     os.environ.pop(_name, None)
 
 # The programs that tests start find the sources under test, installed or not.

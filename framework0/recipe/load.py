@@ -65,9 +65,24 @@ class Document:
         nearest value around it. The first call reads the text again, carefully; the others are free.
         """
         if self._mark is None:
+            if key and len(path) == 1 and isinstance(path[0], str):
+                line = _line_of_top_key(self.text, path[0])
+                if line:
+                    return Place(self.file, line, 1)
             self._mark = _compose(self.text, self.file).mark
         line, column = find(self._mark, path, key=key)
         return Place(self.file, line + 1, column + 1)
+
+
+def _line_of_top_key(text: str, name: str) -> int:
+    """Return the line of a key at the margin, 0 if there is none: no need to read all for that.
+
+    What ``validate`` says of a recipe as a whole stands at such a key, however large the recipe is.
+    """
+    start = 0 if text.startswith(f"{name}:") else text.find(f"\n{name}:") + 1
+    if not start and not text.startswith(f"{name}:"):
+        return 0
+    return text.count("\n", 0, start) + 1
 
 
 def digest_of(text: str) -> str:

@@ -11,7 +11,6 @@ import tempfile
 import pytest
 
 from framework0 import errors
-from framework0.cli.main import entry
 from framework0.cli.streams import FALLBACK_COLUMNS, columns_of, is_terminal
 from framework0.cli.troubles import EXIT_BROKEN_PIPE, reported, say, show_problems, texts_of
 from framework0.errors import Place, Problem, RecipeError
@@ -173,12 +172,30 @@ def test_help_of_a_verb_has_an_example(framework0, words):
     assert "framework0 run recipe.yaml" in said.stdout
 
 
-def test_the_console_script_ends_with_the_exit_code(monkeypatch, capsys):
-    monkeypatch.setattr(sys, "argv", ["framework0", "--version"])
-    with pytest.raises(SystemExit) as end:
-        entry()
-    assert end.value.code == 0
-    assert capsys.readouterr().out.startswith("framework0 2")
+CONSOLE = """
+import atexit, sys
+from framework0.cli.main import entry
+atexit.register(print, "exit functions are called")
+sys.argv = ["framework0", *sys.argv[1:]]
+entry()
+"""
+
+
+@pytest.mark.parametrize(("word", "code"), [("--version", 0), ("nonsense", 2)])
+def test_the_console_script_ends_with_the_exit_code(word, code):
+    said = subprocess.run(
+        [sys.executable, "-c", CONSOLE, word], capture_output=True, text=True, check=False
+    )
+    assert said.returncode == code
+    assert said.stdout.endswith("exit functions are called\n")
+
+
+def test_the_console_script_says_so_when_nobody_reads_its_last_words():
+    closed = "import os; os.close(1)\n" + CONSOLE
+    said = subprocess.run(
+        [sys.executable, "-c", closed, "nonsense"], capture_output=True, text=True, check=False
+    )
+    assert said.returncode != 0
 
 
 @pytest.mark.parametrize("word", ["--help", "-h", "help"])

@@ -78,8 +78,8 @@ def test_no_time_to_wait_is_a_look(scene, queue, seconds):
 
 
 def test_what_comes_while_waiting_ends_the_wait(scene, queue):
-    scene.later(SHORT, lambda: queue.put(first))
     before = scene.clock.monotonic()
+    scene.later(SHORT, lambda: queue.put(first))
     assert scene.clock.take(queue, 3600.0) is first
     assert SHORT - 0.005 <= scene.clock.monotonic() - before < 600.0
 
