@@ -6,6 +6,7 @@ import os
 from time import time
 from typing import TYPE_CHECKING, Any
 
+from framework0.assembly.garbage import rarer_collections
 from framework0.assembly.inputs import resolve_inputs
 from framework0.assembly.recipes import (
     as_workspace,
@@ -114,7 +115,8 @@ def start_run(
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe, workspace=space)
     values = resolve_inputs(recipe, inputs or {}, os.environ)
-    plan = Plan(recipe, only=options.only, skip=options.skip)
+    with rarer_collections(len(recipe.steps)):
+        plan = Plan(recipe, only=options.only, skip=options.skip)
     now = time()
     header = RunHeader(
         run_id=run_id or new_run_id(now, os.urandom),

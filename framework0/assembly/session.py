@@ -11,6 +11,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
 from framework0.assembly.executors import Executors
+from framework0.assembly.garbage import rarer_collections
 from framework0.assembly.recipes import code_roots
 from framework0.assembly.result import RunResult, StepResult
 from framework0.runner import STATES, Plan, Run, RunState, Target, Workshop
@@ -167,13 +168,14 @@ class Session:
         with ExitStack() as stack:
             stack.callback(recorder.close)
             stack.callback(self.executors.close)
+            stack.enter_context(rarer_collections(len(self.plan)))
             stack.enter_context(self.usercode)
             if self.options.capture:
                 stack.enter_context(self._captured())
             if self.options.on_run is not None:
                 self.options.on_run(run)
             final = run.execute()
-        return RunResult(self.run_id, final, step_results(run), self.context)
+            return RunResult(self.run_id, final, step_results(run), self.context)
 
     def _captured(self) -> Any:
         from framework0.logs import StepLog, capture_output

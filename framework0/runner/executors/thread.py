@@ -85,24 +85,33 @@ class ThreadExecutor:
         self._queue.put((job, report))
 
     def _work(self) -> None:
-        take, kept = self._queue.get, self._kept
+        take = self._queue.get
         while True:
             task = take()
             if task is None:
                 return
             self._chain(*task)
-            while True:
-                while kept:
-                    try:
-                        task = kept.popleft()
-                    except IndexError:
-                        break
-                    self._chain(*task)
-                with self._lock:
-                    # A job kept while this thread fell asleep would wait for the sentinel.
-                    if not kept:
-                        self._idle += 1
-                        break
+            while not self._rests():
+                try:
+                    task = self._kept.popleft()
+                except IndexError:
+                    continue
+                self._chain(*task)
+
+    def _rests(self) -> bool:
+        """Count this thread as idle if there is nothing to take, or if others can take it all.
+
+        While steps are quick, threads that are awake only take the interpreter lock from each other.
+        """
+        awake = self._threads - self._idle
+        if self._kept and not (self._quick and awake > 1):
+            return False
+        with self._lock:
+            # Looked at again: a job kept while the last thread fell asleep would wait.
+            if self._kept and self._threads - self._idle <= 1:
+                return False
+            self._idle += 1
+        return True
 
     def _chain(self, job: Job, report: Report) -> None:
         """Perform a job and all that it is followed by; jobs kept before that go first."""
@@ -146,10 +155,12 @@ class ThreadExecutor:
             oldest = None
             while self._on_watch:
                 sleep(PATIENCE)
-                waiting = next(iter(tuple(self._kept)), None)
-                if waiting is None:
+                try:
+                    waiting = self._kept[0]
+                except IndexError:
                     self._on_watch = False
-                elif waiting is oldest:
+                    break
+                if waiting is oldest:
                     self._give_away()
                 oldest = waiting
             if self._kept:
