@@ -132,6 +132,11 @@ class StepLog:
 
     def close(self) -> None:
         """Write what is left and close the file. Later writes reopen it for one write each."""
+        with self._lock:
+            if self._fd < 0 and self._drain is None and not (self._held[0] or self._held[1]):
+                # Most steps print nothing.
+                self._closed = True
+                return
         drain, self._drain = self._drain, None
         if drain is not None:
             drain.close()
