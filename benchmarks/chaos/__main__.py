@@ -49,14 +49,14 @@ def main():
 def tormented(trial, kills, chance):
     """Kill the run ``kills`` times, let it end, and return every promise that was broken."""
     broken = []
-    # So many acknowledgements between two kills that the last kill comes before the last step.
+    # Acknowledgements between two kills: the kills are spread over the run, the last one before its end.
     pace = max(1, trial.steps // (kills + 1))
     while trial.kills < kills and not trial.finished and trial.session < MOST_SESSIONS * kills:
         # By the clock only up to the first acknowledgements, for the sake of the steps that are left.
         if trial.start and chance.random() < 0.25:
             trial.one_session(seconds=chance.uniform(0.0, 1.02 * trial.start))
         else:
-            trial.one_session(acknowledged=chance.randint(1, pace))
+            trial.one_session(acknowledged=chance.randint(1, pace * 3 // 2))
         broken += trial.broken_promises()
         if trial.session % 20 == 0:
             print(trial.progress(), file=sys.stderr, flush=True)
