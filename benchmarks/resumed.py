@@ -14,7 +14,8 @@ import json  # noqa: E402  (after the first look at the clock)
 import os  # noqa: E402
 import sys  # noqa: E402
 
-from framework0.assembly import Options, recipes, resume_run, running  # noqa: E402
+from framework0 import recipe  # noqa: E402
+from framework0.assembly import Options, resume_run, running  # noqa: E402
 from framework0.runner import Journal, Run  # noqa: E402
 
 IMPORTED = time.monotonic()
@@ -44,8 +45,9 @@ def main():
     folder, run, workers = sys.argv[1], sys.argv[2], int(sys.argv[3])
     Journal.read = timed("history read for the recipe", Journal.read)
     Journal.resume = timed("history read under the lock", Journal.resume)
-    recipes.parse_text = timed("recipe read", recipes.parse_text)
-    recipes.check_document = timed("recipe checked", recipes.check_document)
+    # Taken from the door when they are needed, so it is the door's names that are wrapped.
+    recipe.parse_text = timed("recipe read", recipe.parse_text)
+    recipe.check_document = timed("recipe checked", recipe.check_document)
     running.Plan = timed("plan", running.Plan)
     running.Standing = timed("standing", running.Standing)
     Run.execute = noted(Run.execute)
