@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from itertools import count
 from pathlib import Path
 
 from benchmarks import shapes
@@ -39,14 +40,27 @@ def one_step(sizes, folder, scratch):
     peers = {name: words for name, words in peer_commands().items() if Path(words[0]).exists()}
     shutil.copytree(HERE / "peers", scratch / "peers")
     ours = [CONSOLE_SCRIPT, "run", "one.yaml"]
-    empty, run, *others = commands(
+    fresh = count()
+
+    def anew():
+        """A workspace that has never run anything: no journal, no remembered recipe."""
+        new = scratch / f"new{next(fresh)}"
+        new.mkdir()
+        for name in ("steps.py", "one.yaml"):
+            shutil.copy(folder / name, new)
+        (new / ".framework0").mkdir()
+        return ours, new
+
+    empty, run, first, *others = commands(
         sizes.starts,
         lambda: ([PYTHON, "-c", "pass"], folder),
         lambda: (ours, folder),
+        anew,
         *[lambda words=words: (words, scratch / "peers") for words in peers.values()],
     )
     work = "one step from the shell, durable"
     yield longer(work, run, "python -c pass", empty, most=6)
+    yield longer("… for the first time in a new workspace", first, "python -c pass", empty)
     for name, other in zip(peers, others, strict=True):
         yield longer(work, run, name, other, most=1)
     for name in peer_commands():
