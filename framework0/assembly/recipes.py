@@ -6,7 +6,6 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from framework0.errors import RecipeError, WorkspaceError
-from framework0.recipe import check_document, parse_text, read_document
 from framework0.workspace import Workspace, find_workspace
 
 if TYPE_CHECKING:
@@ -45,15 +44,18 @@ def load_recipe(
     from framework0.assembly.verdicts import Verdicts
 
     space = as_workspace(workspace)
-    document = _read(recipe, space)
-    verdicts = Verdicts(space, [str(root) for root in code_roots(space, document.file)])
-    kinds = verdicts.kinds_if_right(document.digest)
-    if kinds is not None:
-        return approved(check_document(document, kinds=kinds))
+    file = os.fspath(recipe)
+    verdicts = Verdicts(space, [str(root) for root in code_roots(space, file)])
+    remembered = verdicts.recall(file)
+    if remembered is not None:
+        return remembered
+    from framework0.recipe import check_document
+
+    document = _read(file, space)
     sources = sources_for(space, document.file)
-    known = sources.step_kinds()
-    found = approved(check_document(document, signatures=sources, kinds=known))
-    verdicts.keep(document.digest, sources.files(), known)
+    result = check_document(document, signatures=sources, kinds=sources.step_kinds())
+    found = approved(result)
+    verdicts.keep(found, sources.files())
     return found
 
 
@@ -64,6 +66,8 @@ def _read(recipe: str | os.PathLike[str], workspace: Workspace) -> Document:
     except OSError:
         # Whatever is wrong with it, the reader has the words for it.
         large = False
+    from framework0.recipe import read_document
+
     if not large:
         return read_document(recipe)
     from framework0 import __version__
@@ -78,6 +82,8 @@ def _read(recipe: str | os.PathLike[str], workspace: Workspace) -> Document:
 
 def recipe_from_text(text: str, file: str, workspace: Workspace) -> Recipe:
     """Return the checked recipe of a text, as if it stood in ``file``."""
+    from framework0.recipe import parse_text
+
     return approved(checked(parse_text(text, file), workspace))
 
 
@@ -87,6 +93,8 @@ def recorded_recipe(text: str, file: str) -> Recipe:
     For looking at a run: nothing of the code is read, so that its absence hides no history. Raises
     :class:`~framework0.errors.RecipeError` when this version reads the text no longer.
     """
+    from framework0.recipe import check_document, parse_text
+
     document = parse_text(text, file)
     kinds = {
         step["type"]
@@ -99,6 +107,8 @@ def recorded_recipe(text: str, file: str) -> Recipe:
 
 def checked(document: Document, workspace: Workspace) -> Checked:
     """Check a document against the code and the scriptlets of ``workspace``."""
+    from framework0.recipe import check_document
+
     sources = sources_for(workspace, document.file)
     return check_document(document, signatures=sources, kinds=sources.step_kinds())
 

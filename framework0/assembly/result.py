@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from framework0.errors import RunFailed
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from framework0.context import Context
     from framework0.runner import Failure
@@ -26,20 +26,35 @@ class StepResult(NamedTuple):
 
 
 class RunResult:
-    """A finished run: its id, its final state, every step's end, and the context it left."""
+    """A finished run: its id, its final state, every step's end, and the context it left.
 
-    __slots__ = ("context", "id", "state", "steps")
+    ``collect`` yields the steps' ends; it is asked once, when somebody looks at them.
+    """
+
+    __slots__ = ("_collect", "_steps", "context", "id", "state")
 
     def __init__(
-        self, run_id: str, state: str, steps: Mapping[str, StepResult], context: Context
+        self,
+        run_id: str,
+        state: str,
+        collect: Callable[[], Mapping[str, StepResult]],
+        context: Context,
     ) -> None:
         self.id = run_id
         self.state = state
-        self.steps = steps
         self.context = context
+        self._collect = collect
+        self._steps: Mapping[str, StepResult] | None = None
 
     def __repr__(self) -> str:
         return f"<RunResult {self.id} {self.state}>"
+
+    @property
+    def steps(self) -> Mapping[str, StepResult]:
+        """How each step ended, by name; items of a ``foreach`` stand beneath names of their own."""
+        if self._steps is None:
+            self._steps = self._collect()
+        return self._steps
 
     @property
     def ok(self) -> bool:

@@ -175,7 +175,7 @@ class Session:
             if self.options.on_run is not None:
                 self.options.on_run(run)
             final = run.execute()
-            return RunResult(self.run_id, final, step_results(run), self.context)
+            return RunResult(self.run_id, final, lambda: step_results(run), self.context)
 
     def _captured(self) -> Any:
         from framework0.logs import StepLog, capture_output

@@ -73,7 +73,7 @@ def test_a_damaged_verdict_counts_for_nothing(space, recipe, damage):
     (verdict,) = (space.cache / "verdicts").iterdir()
     verdict.write_text(damage)
     assert load_recipe(recipe, workspace=space).name == "r"
-    assert json.loads(verdict.read_text())["kinds"] == []
+    assert json.loads(verdict.read_text())["recipe"]["name"] == "r"
 
 
 def test_a_cache_that_cannot_be_written_hurts_nobody(space, recipe):
@@ -114,3 +114,54 @@ def test_a_large_recipe_is_read_where_nothing_can_be_kept(space):
     path.write_text(f"metadata: {{name: large}}\norder: graph\nsteps:\n{steps}")
     space.state.write_text("a file where the folder should be")
     assert len(load_recipe(path, workspace=space).steps) == 1_500
+
+
+EVERYTHING = """
+metadata: {name: all, version: "2", description: every key, team: [a, {b: 1.5}]}
+inputs: {who: {type: string, default: x, choices: [x, y]}, n: 3, key: {secret: true, env: KEY}}
+defaults: {retry: 2}
+order: graph
+env: [HOME]
+steps:
+  - {name: a, idx: 1, module: mycode, function: f, args: {x: [1, "${{ inputs.who }}"]}, when: "inputs.n > 1"}
+  - {name: b, module: builtins, function: print, args: [1, [2, 3]], depends_on: [a], timeout: 5s}
+  - {name: c, foreach: [1, [2], {z: 3}], parallel: 2, module: mycode, function: f, args: {x: "${{ item }}"}}
+  - {name: d, foreach: "${{ [1, 2] }}", fail_fast: true, module: mycode, function: f, args: {x: 1}}
+  - {name: e, type: shell, command: [echo, hi], exit_codes: [0, 3], env: {A: "1"}, cwd: "."}
+  - {name: g, type: shell, command: "echo hi | cat", shell: true, retry: {attempts: 3, delay: 1, on: [OSError]}}
+  - {name: h, module: mycode, function: f, args: {x: 1}, success: {ctx_has_keys: [k]}, continue_on_error: true}
+on_failure:
+  - {name: i, module: builtins, function: print}
+finally:
+  - {name: j, type: recipe, recipe: r.yaml, args: {x: 1}, description: last}
+"""
+
+
+@pytest.mark.parametrize("before", ["", "\ufeff"])
+def test_a_recipe_of_every_kind_comes_back_equal(space, recipe, before):
+    recipe.write_text(before + EVERYTHING, encoding="utf-8")
+    first = load_recipe(recipe, workspace=space)
+    assert len(list((space.cache / "verdicts").iterdir())) == 1
+    second = load_recipe(recipe, workspace=space)
+    assert second == first
+    assert second is not first
+    assert [type(step.args) for step in second.steps] == [type(step.args) for step in first.steps]
+    assert second.text == EVERYTHING
+
+
+def test_what_is_no_small_regular_file_is_left_to_the_reader(space):
+    from framework0.assembly.verdicts import Verdicts
+
+    verdicts = Verdicts(space, [])
+    assert verdicts.recall(str(space.root)) is None
+    assert verdicts.recall(str(space.root / "nowhere.yaml")) is None
+    assert verdicts.recall("a\0b") is None
+    (space.root / "large.yaml").write_bytes(b"#" * 100_000)
+    assert verdicts.recall(str(space.root / "large.yaml")) is None
+
+
+def test_a_text_with_the_same_checksum_is_still_another_text(space, recipe, monkeypatch):
+    monkeypatch.setattr("framework0.assembly.verdicts.crc32", lambda content: 7)
+    load_recipe(recipe, workspace=space)
+    recipe.write_text(RECIPE.replace("name: r", "name: s"))
+    assert load_recipe(recipe, workspace=space).name == "s"
