@@ -202,7 +202,7 @@ class Run:
         self.records[node] = record
         self.recorder.append(record, changes)
         with self._lock:
-            return self.state.handle(moves.Ended(node, moves.NUMBER[outcome.state], delay))
+            return self._move(moves.Ended(node, moves.NUMBER[outcome.state], delay))
 
     def _context_effects(self, job: Job, outcome: Outcome) -> tuple[Sequence[Change], str]:
         """Return the changes that belong to the attempt; those of a failed one are taken back."""
@@ -222,8 +222,26 @@ class Run:
 
     def _advance(self, event: moves.Event) -> None:
         with self._lock:
-            instructions = self.state.handle(event)
+            instructions = self._move(event)
         self._obey(instructions, None)
+
+    def _move(self, event: moves.Event) -> list[moves.Instruction]:
+        """Move the state, and write down what ends without an attempt. The caller holds the lock.
+
+        Written under the lock, because another thread may bring the end of the run next, and nothing
+        may be appended after that.
+        """
+        instructions = self.state.handle(event)
+        for instruction in instructions:
+            kind = type(instruction)
+            if kind is moves.Skip:
+                self._write_skip(instruction)  # type: ignore[arg-type]
+            elif kind is moves.Collect:
+                self._collect(instruction)  # type: ignore[arg-type]
+            elif kind is moves.Finish:
+                # Queued here, not when the waiting thread wakes: it shares the last steps' commit.
+                self.recorder.ending(str(instruction.state))  # type: ignore[union-attr]
+        return instructions
 
     def _obey(self, instructions: list[moves.Instruction], mine: Executor | None) -> Job | None:
         """Carry out instructions; return the first job for executor ``mine`` instead of submitting it."""
@@ -243,15 +261,9 @@ class Run:
                     job.executor.submit(job, self.report)  # type: ignore[union-attr]
             elif kind is moves.Decide:
                 instructions.extend(self._decide(instruction))  # type: ignore[arg-type]
-            elif kind is moves.Skip:
-                self._write_skip(instruction)  # type: ignore[arg-type]
-            elif kind is moves.Collect:
-                self._collect(instruction)  # type: ignore[arg-type]
             elif kind is moves.Wait:
                 self._wait(instruction)  # type: ignore[arg-type]
-            else:
-                # Queued here, not when the waiting thread wakes: it shares the last steps' commit.
-                self.recorder.ending(str(instruction.state))  # type: ignore[union-attr]
+            elif kind is moves.Finish:
                 self.later(self._finish)
         return inline
 
@@ -319,7 +331,7 @@ class Run:
         with self._lock:
             if items is not None:
                 self._open(node, items)
-            return self.state.handle(event)
+            return self._move(event)
 
     def _open(self, node: int, items: list[Any]) -> None:
         """Give the items of a ``foreach`` their nodes, and keep which is which."""
@@ -346,9 +358,10 @@ class Run:
         """An expression that cannot be evaluated fails its step, with no attempt made."""
         outcome = ended_by(error, 0.0, 0.0)
         with self._lock:
-            instructions = self.state.handle(moves.Undecidable(node))
-        self._write(node, outcome.state, outcome, "its condition could not be evaluated")
-        return instructions
+            if self.state.state[node] == moves.PENDING:
+                reason = "its condition could not be evaluated"
+                self._write(node, outcome.state, outcome, reason)
+            return self._move(moves.Undecidable(node))
 
     def _collect(self, collect: moves.Collect) -> None:
         """Write down a ``foreach`` step: its result is the list of its items' results, in order."""

@@ -465,3 +465,20 @@ def test_arun_recipe_leaves_the_loop_free_and_hears_its_cancellation(space):
             await task
 
     asyncio.run(main())
+
+
+def test_nothing_is_recorded_after_the_end_however_the_threads_meet(run, history):
+    text = """
+        metadata: {name: ends}
+        order: graph
+        inputs: {wet: {type: boolean, default: false}}
+        steps:
+          - {name: dry, module: steps, function: nothing, when: not inputs.wet}
+          - {name: wet, module: steps, function: nothing, when: inputs.wet}
+          - {name: broken, module: steps, function: leave}
+          - {name: never, module: steps, function: nothing, depends_on: [broken]}
+    """
+    for _ in range(60):
+        recorded = history(run(text).id)
+        assert recorded.summary.state == "failed"
+        assert len(recorded.attempts) == 4
