@@ -11,9 +11,10 @@ Events go into :class:`~framework0.runner.state.RunState`, instructions come out
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from framework0.errors import Framework0Error
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
