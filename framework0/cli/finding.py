@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from framework0.tuples import NamedTuple
 
 OK: Final = "ok"
 WARN: Final = "warn"

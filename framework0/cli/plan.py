@@ -9,12 +9,13 @@ examples:
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.cli.choosing import add_workspace, opened
 from framework0.cli.inputs import add_choices, assignments
 from framework0.cli.running import whole
 from framework0.errors import EXIT_OK
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace

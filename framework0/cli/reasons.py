@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from framework0.cli.story import RESUMABLE, skipped_because_of
 from framework0.cli.times import seconds_text
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,9 +6,10 @@ attempts and from whether the run's process is alive.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from framework0.runner import CANCELLED, INTERRUPTED, RUNNING, SKIPPED, SUCCEEDED, Plan, Standing
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from framework0.recipe import Recipe

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from framework0.tuples import NamedTuple
 
 # A step's name has at most 200 characters; a key often holds a prefix, a name and a suffix.
 KEY_CHARACTERS = 512

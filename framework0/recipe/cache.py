@@ -13,9 +13,10 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import Place, Problem
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

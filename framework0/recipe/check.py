@@ -8,7 +8,7 @@ runs anything or imports a recipe's code; what is known about that code comes fr
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from framework0.graph import Graph
 from framework0.recipe import check_order, keys
@@ -19,6 +19,7 @@ from framework0.recipe.check_steps import SECTIONS, Steps, warn_thread_timeout
 from framework0.recipe.check_tables import read_table
 from framework0.recipe.limits import MAX_STEPS
 from framework0.recipe.model import NOTHING, ORDER_SEQUENCE, Input, Recipe
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

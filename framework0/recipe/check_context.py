@@ -6,11 +6,12 @@ A key may also come from outside (a shared context), so whatever is found here i
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from framework0.recipe.check_findings import did_you_mean
 from framework0.recipe.check_values import clipped
 from framework0.recipe.model import PHASES
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

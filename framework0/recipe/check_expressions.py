@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import ExpressionError
 from framework0.recipe.check_findings import did_you_mean
 from framework0.recipe.check_values import clipped
 from framework0.recipe.model import PHASES
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -7,7 +7,7 @@ keys without a word. Mistakes that leave the rest readable are collected, the ot
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
@@ -20,6 +20,7 @@ from framework0.recipe.limits import (
     MAX_NODES,
 )
 from framework0.recipe.scalars import CONSTANTS, TRUTHY, resolve, shorten
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from framework0.errors import Problem

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.recipe.expression_operators import add, within
 from framework0.recipe.expression_values import (
@@ -18,6 +18,7 @@ from framework0.recipe.expression_values import (
     text_of,
     truth,
 )
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

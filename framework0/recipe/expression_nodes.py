@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import ExpressionError
 from framework0.recipe import expression_operators as operators
@@ -15,6 +15,7 @@ from framework0.recipe.expression_values import (
     field,
     truth,
 )
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 from framework0.errors import ExpressionError
+from framework0.tuples import NamedTuple
 
 MAX_LENGTH: Final = 4096
 """Characters in one expression. Longer ones are programs and belong into a scriptlet."""

@@ -6,9 +6,10 @@ them knows the others know as well.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from framework0.recipe.model import ORDER_GRAPH, ORDER_SEQUENCE
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,9 @@ wrong and what to do next; a complaint it does not know is passed on as it is.
 
 from __future__ import annotations
 
-from typing import Final, NamedTuple
+from typing import Final
+
+from framework0.tuples import NamedTuple
 
 
 class Explained(NamedTuple):

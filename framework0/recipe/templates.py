@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import ExpressionError
 from framework0.recipe.expression_tokens import MAX_LENGTH
 from framework0.recipe.expression_values import MAX_TEXT, Evaluation, Wrong, text_of
 from framework0.recipe.expressions import compile_expression, located
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,13 +14,14 @@ step's ``type``.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, TypeVar, overload
+from typing import TYPE_CHECKING, TypeVar, overload
 
 from framework0.errors import DuplicateScriptlet, ScriptletError
 from framework0.scriptlets.checking import faults_of
 from framework0.scriptlets.naming import default_name
 from framework0.scriptlets.places import Written, calling_place, place_of
 from framework0.source import near_names
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection

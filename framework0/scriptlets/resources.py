@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from _thread import get_ident
-from typing import NamedTuple
+
+from framework0.tuples import NamedTuple
 
 
 class Resources(NamedTuple):

@@ -16,7 +16,7 @@ from __future__ import annotations
 import threading
 import time
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.context import Author, Context
 from framework0.errors import RunFailed, StepCancelled, UsageError
@@ -27,6 +27,7 @@ from framework0.scriptlets.lifecycle import perform
 from framework0.scriptlets.naming import default_name
 from framework0.scriptlets.verdict import failure_in
 from framework0.source import near_names
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from framework0.source.bindings import Bindings, Definition
 from framework0.source.naming import default_name
 from framework0.source.native import NativeName
 from framework0.source.resolving import Code, OurName
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from framework0.source.parsing import Module

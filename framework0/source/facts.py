@@ -8,7 +8,9 @@ fine; reading alone cannot tell). Nothing here is ever a guess.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
+
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

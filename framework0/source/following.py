@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from framework0.source.classes import Family, Member
 from framework0.source.resolving import Code, Resolved
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -6,7 +6,7 @@ is never imported here.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.source.facts import (
     CLASS,
@@ -22,6 +22,7 @@ from framework0.source.facts import (
     Unknown,
 )
 from framework0.source.near import near_names
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from types import ModuleType

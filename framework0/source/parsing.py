@@ -6,10 +6,11 @@ import ast
 import os
 import stat
 import warnings
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from framework0.errors import Place
 from framework0.source.facts import Broken, Unknown
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from framework0.source.finding import SourceFile

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.source.bindings import Bindings, Definition, Imported, Opaque
 from framework0.source.facts import Broken, Missing, Unknown
@@ -12,6 +12,7 @@ from framework0.source.finding import Finder, Namespace, Native, Ours, SourceFil
 from framework0.source.native import NativeName, has
 from framework0.source.near import near_names
 from framework0.source.parsing import Module, parse
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

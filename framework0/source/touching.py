@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.source.facts import KEYWORD, NO_CONTEXT, Facts, Parameter
 from framework0.source.following import Walk
 from framework0.source.resolving import Code
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,10 +6,11 @@ later phase starts before the phase above it is over.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from framework0.graph import Graph
 from framework0.recipe import MAIN, PHASES
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -6,7 +6,9 @@ alone what it does not also say in words (palette after Okabe and Ito, "Color Un
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

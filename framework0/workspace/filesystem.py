@@ -6,7 +6,9 @@ See https://www.sqlite.org/wal.html, "all processes using a database must be on 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
+
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Final, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from framework0.errors import LockHeld
+from framework0.tuples import NamedTuple
 from framework0.workspace import kernel
 from framework0.workspace.files import open_private, open_to_look, trouble
 from framework0.workspace.process import this_process

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Final, NamedTuple
+from typing import Final
+
+from framework0.tuples import NamedTuple
 
 
 class Identity(NamedTuple):

@@ -6,9 +6,10 @@ Settings stand in ``framework0.toml`` at the top level, or in ``pyproject.toml``
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import Place, Problem, WorkspaceError
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from framework0.errors import JournalError
 from framework0.runner.journal import runs
@@ -15,6 +15,7 @@ from framework0.runner.journal.runrow import RunRow, header_text
 from framework0.runner.journal.schema import BATCH_BITS
 from framework0.runner.journal.trouble import explained
 from framework0.runner.journal.values import RUNNING, RunHeader, Session
+from framework0.tuples import NamedTuple
 from framework0.workspace import Lock, hold, make_private_folder, this_process
 
 if TYPE_CHECKING:

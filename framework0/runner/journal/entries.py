@@ -11,11 +11,12 @@ A batch is a JSON list. Its entries, by their first item:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.runner.journal.chain import encode
 from framework0.runner.journal.values import Decision, Session
 from framework0.runner.seams import AttemptRecord, Failure, Outcome
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.context import ChangeLog
 from framework0.errors import JournalCorrupt
@@ -15,6 +15,7 @@ from framework0.runner.journal.schema import BATCH_BITS
 from framework0.runner.journal.trouble import explained
 from framework0.runner.journal.values import Decision, RunHistory, Session
 from framework0.runner.seams import AttemptRecord
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import JournalCorrupt
 from framework0.runner.journal.chain import encode, seal
 from framework0.runner.journal.values import RunHeader, RunSummary
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     import sqlite3
