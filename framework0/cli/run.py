@@ -9,9 +9,9 @@ examples:
 
 from __future__ import annotations
 
+from types import SimpleNamespace
 from typing import TYPE_CHECKING
 
-from framework0.cli.inputs import add_choices, assignments
 from framework0.cli.running import add_run_options, see_through, show_what_it_prints
 
 if TYPE_CHECKING:
@@ -36,13 +36,41 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def _add_what(parser: ArgumentParser) -> None:
+    from framework0.cli.inputs import add_choices
+
     what = add_choices(parser)
     what.add_argument("--name", default="", help="a name for this run")
 
 
+def plain_arguments(words: Sequence[str]) -> SimpleNamespace | None:
+    """Return what argparse makes of a recipe alone, None when there is more to read."""
+    if len(words) != 1 or not words[0] or words[0].startswith("-"):
+        return None
+    return SimpleNamespace(
+        recipe=words[0],
+        input=[],
+        only=None,
+        skip=None,
+        name="",
+        concurrency=0,
+        executor=None,
+        durability=None,
+        grace=None,
+        workspace=None,
+        show_output=False,
+        debug=False,
+        quiet=False,
+        json=False,
+    )
+
+
 def execute(arguments: Namespace) -> int:
     """Run the recipe and return the exit code."""
-    inputs = assignments(arguments.input)
+    inputs = {}
+    if arguments.input:
+        from framework0.cli.inputs import assignments
+
+        inputs = assignments(arguments.input)
 
     def start(options: Options) -> RunResult:
         from framework0.assembly import as_workspace, load_recipe, start_run

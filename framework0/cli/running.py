@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from framework0.errors import EXIT_OK, EXIT_RUN_FAILED
+from framework0.errors import EXIT_OK, EXIT_RUN_FAILED, Framework0Error
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
@@ -75,34 +75,48 @@ def seconds(text: str) -> float:
 
 
 def see_through(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
-    """Run what ``start`` starts, under the warden, and return the exit code."""
+    """Run what ``start`` starts, under the warden, and return the exit code.
+
+    What is loaded before the fork is paid for by both processes: the child finds the workspace.
+    """
     import gc
 
     from framework0.runner import guarded
-    from framework0.workspace import find_workspace
 
     # Loading modules makes no garbage; looking for some meanwhile is a tenth of a short run's start.
     gc.disable()
-    space = find_workspace(explicit=arguments.workspace)
-    if arguments.grace is None:
-        arguments.grace = space.settings.grace
-    return guarded(lambda: _reported_run(arguments, space, start), arguments.grace)
+    return guarded(lambda: _reported_run(arguments, start), lambda: _grace(arguments))
 
 
-def _reported_run(
-    arguments: Namespace, space: Workspace, start: Callable[[Options], RunResult]
-) -> int:
+def _grace(arguments: Namespace) -> float:
+    """Return the seconds that the run may take to stop, for the warden to ask when it must."""
+    from framework0.runner import GRACE
+    from framework0.workspace import find_workspace
+
+    told: float | None = arguments.grace
+    if told is not None:
+        return told
+    try:
+        return find_workspace(explicit=arguments.workspace).settings.grace
+    except Framework0Error:
+        # The run has met the same trouble, and says so.
+        return GRACE
+
+
+def _reported_run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
     from framework0.cli.troubles import reported
 
-    return reported(lambda: _run(arguments, space, start))
+    return reported(lambda: _run(arguments, start))
 
 
-def _run(arguments: Namespace, space: Workspace, start: Callable[[Options], RunResult]) -> int:
+def _run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
     import gc
 
     from framework0.assembly import Options
-    from framework0.runner import exit_code_for
+    from framework0.workspace import find_workspace
 
+    # From here on it is the workspace itself, so that nobody looks for it again.
+    space = arguments.workspace = find_workspace(explicit=arguments.workspace)
     if arguments.debug:
         _debug()
     signals: list[Signals] = []
@@ -130,10 +144,14 @@ def _run(arguments: Namespace, space: Workspace, start: Callable[[Options], RunR
             handler.__exit__()
         close_watcher(options)
     _last_word(arguments, result)
-    received = next((handler.received for handler in signals if handler.received), None)
     if result.ok:
         return EXIT_OK
-    return exit_code_for(received) if received else EXIT_RUN_FAILED
+    received = next((handler.received for handler in signals if handler.received), None)
+    if received is None:
+        return EXIT_RUN_FAILED
+    from framework0.runner import exit_code_for
+
+    return exit_code_for(received)
 
 
 def _debug() -> None:

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from framework0.runner.signals import Signals as Signals
     from framework0.runner.signals import exit_code_for as exit_code_for
     from framework0.runner.state import RunState as RunState
+    from framework0.runner.warden import GRACE as GRACE
     from framework0.runner.warden import guarded as guarded
     from framework0.runner.warden import responsible_pid as responsible_pid
 
@@ -56,6 +57,7 @@ _HOMES = {
     "FAILED": "seams",
     "Failure": "seams",
     "Flag": "seams",
+    "GRACE": "warden",
     "INTERRUPTED": "journal",
     "Job": "seams",
     "Journal": "journal",
@@ -93,6 +95,7 @@ __all__ = [
     "CANCELLED",
     "DAMAGED",
     "FAILED",
+    "GRACE",
     "INTERRUPTED",
     "MOVES",
     "RUNNING",

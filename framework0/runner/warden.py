@@ -37,11 +37,11 @@ _FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", si
 _warden: int | None = None
 
 
-def guarded(main: Callable[[], int], grace: float = GRACE) -> int:
+def guarded(main: Callable[[], int], grace: float | Callable[[], float] = GRACE) -> int:
     """Run ``main`` in a child process guarded by this one; return the exit code of the whole.
 
     The first SIGINT, SIGTERM or SIGHUP is passed on and leaves the child ``grace`` seconds to end
-    by itself; the second one leaves it :data:`AT_ONCE`. A child that does not end is killed with all
+    by itself (a function is asked for them only then); the second one leaves it :data:`AT_ONCE`. A child that does not end is killed with all
     it started, and the code is 130 (SIGINT) or 143. A child that was killed gives 128 + the signal's
     number and a sentence on stderr. What the child's steps left behind is ended too, in every case.
 
@@ -99,7 +99,11 @@ class _Guard:
     """One watch over one child: from the fork to the end of the last process below."""
 
     def __init__(
-        self, pid: int, grace: float, watched: list[signal.Signals], spare: list[int]
+        self,
+        pid: int,
+        grace: float | Callable[[], float],
+        watched: list[signal.Signals],
+        spare: list[int],
     ) -> None:
         self._pid = pid
         self._grace = grace
@@ -135,7 +139,8 @@ class _Guard:
         now = monotonic()
         if self._first is None or self._deadline is None:
             self._first, self._first_at = received.si_signo, now
-            self._deadline = now + self._grace + MARGIN
+            grace = self._grace() if callable(self._grace) else self._grace
+            self._deadline = now + grace + MARGIN
         elif now - self._first_at > SAME_SIGNAL:
             self._deadline = min(self._deadline, now + AT_ONCE)
 

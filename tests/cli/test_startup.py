@@ -7,6 +7,9 @@ import sys
 
 import pytest
 
+from framework0.cli import run
+from framework0.cli.main import parser_of
+
 LIST = """
 import sys
 from framework0.cli.main import main
@@ -31,6 +34,9 @@ HEAVY = {
     "typing_extensions",
     "yaml",
 }
+
+NEEDLESS = {"argparse", "gettext"}
+"""What a run of the plainest form does without: each costs it a hundredth or more."""
 
 
 def modules_after(run_python, *words, cwd=None):
@@ -60,6 +66,22 @@ def test_help_imports_no_room_and_no_argparse(run_python):
     assert not loaded & HEAVY
 
 
+PLAIN = ["recipe.yaml", "folder/another one.yaml", "x"]
+
+
+@pytest.mark.parametrize("word", PLAIN)
+def test_the_plainest_arguments_of_run_are_read_as_argparse_reads_them(word):
+    read = parser_of("run").parse_args([word])
+    assert vars(run.plain_arguments([word])) == vars(read)
+
+
+@pytest.mark.parametrize(
+    "words", [[], [""], ["-h"], ["--json"], ["--", "x"], ["-x"], ["x", "--json"], ["x", "y"], ["-"]]
+)
+def test_all_other_arguments_of_run_are_left_to_argparse(words):
+    assert run.plain_arguments(words) is None
+
+
 def test_a_short_run_imports_nothing_heavy(run_python, workspace):
     (workspace / "listing.py").write_text(
         "import sys\ndef listing():\n    print(*sorted(sys.modules), sep='\\n')\n"
@@ -73,4 +95,4 @@ def test_a_short_run_imports_nothing_heavy(run_python, workspace):
     assert ended.returncode == 0, ended.stderr
     loaded = set(ended.stdout.splitlines())
     assert "framework0.runner.run" in loaded
-    assert sorted(loaded & HEAVY) == []
+    assert sorted(loaded & (HEAVY | NEEDLESS)) == []
