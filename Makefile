@@ -84,6 +84,10 @@ lock: $(VENV)/.dev ## Refresh the locked requirements (needs the network)
 	        --custom-compile-command "make lock" $$before \
 	        $$ours $$name.in -o $$name.txt || exit 1; \
 	done
+	@for peer in benchmarks/peers/locks/*.in; do \
+	    $(BIN)/uv pip compile --quiet --universal --generate-hashes --python-version 3.11 \
+	        --custom-compile-command "make lock" $$peer -o $${peer%.in}.txt || exit 1; \
+	done
 
 clean: ## Remove everything that was built, the virtual environment too
 	@rm -rf $(VENV) .bench site dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache \
@@ -108,8 +112,13 @@ $(VENV)/.dev: requirements-dev.txt $(VENV)/.core
 	@touch $@
 
 # The peers are in an environment of their own, made by the same interpreter: nothing of theirs is ours.
-.bench/.made: requirements-bench.txt | $(PY)
+.bench/.made: requirements-bench.txt $(wildcard benchmarks/peers/locks/*.txt) | $(PY)
 	@echo "Installing the peers to compare with (once) ..." >&2
 	@$(PY) -m venv --clear .bench
 	@.bench/bin/python -m pip --disable-pip-version-check -qq install --require-hashes -r requirements-bench.txt
+	@for lock in benchmarks/peers/locks/*.txt; do \
+	    peer=.bench/peers/$$(basename $$lock .txt); \
+	    $(PY) -m venv $$peer || exit 1; \
+	    $$peer/bin/python -m pip --disable-pip-version-check -qq install --require-hashes -r $$lock || exit 1; \
+	done
 	@touch $@

@@ -20,6 +20,7 @@ from benchmarks.timing import REPOSITORY
 TABLES = {
     "start": "startup",
     "engine": "engine",
+    "peers": "beside",
     "whole": "whole",
     "durability": "durability",
     "waiting": "waiting",
@@ -44,6 +45,8 @@ class Sizes(NamedTuple):
         ("layered", 100_000),
     )
     most_for_dask: int = 100_000
+    beside: tuple[tuple[str, int], ...] = (("chain", 1_000), ("layered", 10_000))
+    repeats_beside: int = 3
     whole: tuple[int, ...] = (10_000, 100_000)
     durable: int = 4_000
     naps: tuple[int, int] = (200, 50)
@@ -59,6 +62,8 @@ def tiny(scratch):
         looks=1,
         repeats=1,
         graphs=(("chain", 20), ("fan", 20), ("layered", 200), ("layered", 400)),
+        beside=(("chain", 20),),
+        repeats_beside=1,
         whole=(200,),
         durable=300,
         naps=(8, 4),

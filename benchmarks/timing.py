@@ -13,6 +13,8 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 PYTHON = sys.executable
 CONSOLE_SCRIPT = str(Path(sys.executable).with_name("framework0"))
 PEERS = REPOSITORY / ".bench" / "bin"
+BESIDE = REPOSITORY / ".bench" / "peers"
+"""The heavier peers, each in an environment of its own: they do not agree on what they need."""
 
 
 class Series:

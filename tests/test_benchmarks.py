@@ -26,6 +26,7 @@ TABLES = {
         "peak resident",
     ),
     "engine": ("chain 20", "fan 20", "layered 400", "growth exponent", "peak memory a step"),
+    "peers": ("chain 20", "Dask threads", "doit", "Prefect", "Snakemake"),
     "whole": ("layered 200", "peak memory a step"),
     "durability": ("PRAGMA synchronous = 2", "PRAGMA synchronous = 1", "rows read again"),
     "waiting": ("steps of 50 ms",),
