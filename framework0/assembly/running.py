@@ -17,7 +17,7 @@ from framework0.assembly.session import Options, Session
 from framework0.context import Context
 from framework0.errors import RunNotFound, UsageError
 from framework0.recipe import Recipe
-from framework0.runner import Journal, Plan, RunHeader, Standing, new_run_id
+from framework0.runner import Journal, Plan, RunHeader, new_run_id
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -132,7 +132,11 @@ def start_run(
     )
     shared = context or Context()
     with _journal(space, options) as journal:
-        standing = _basis(journal, plan, options)
+        standing = None
+        if options.only:
+            from framework0.assembly.basis import left_out_results
+
+            standing = left_out_results(journal, plan)
         if standing is not None and context is None:
             shared.load(standing.changes)
         recorder = journal.begin(header, len(plan))
@@ -160,6 +164,8 @@ def resume_run(
 
     The recipe, the inputs and every decision are those of the journal; secrets are read again.
     """
+    from framework0.runner import Standing
+
     options = options or Options()
     space = as_workspace(workspace)
     with _journal(space, options) as journal:
@@ -249,6 +255,7 @@ def _rerun_failed(
     history: RunHistory, recipe: Recipe, space: Workspace, name: str, options: Options
 ) -> RunResult:
     from framework0.assembly.holding import still_valid
+    from framework0.runner import Standing
 
     old = recorded_recipe(history.header.recipe_text, history.header.recipe_file)
     plan = Plan(recipe, only=options.only, skip=options.skip)
@@ -289,37 +296,6 @@ def _rerun_failed(
             options=options,
         )
         return session.execute(Standing(plan, kept, {}))
-
-
-def _basis(journal: Journal, plan: Plan, options: Options) -> LeftOutResults | None:
-    """Return what a run of chosen steps builds on: the last successful run of the same recipe."""
-    if not options.only:
-        return None
-    recipe = plan.recipe
-    for summary in journal.runs(recipe=recipe.name):
-        if summary.state == "succeeded":
-            return LeftOutResults(plan, journal.read(summary.run_id))
-    return None
-
-
-class LeftOutResults(Standing):
-    """Results of the steps that ``--only`` leaves out, taken from an earlier run."""
-
-    def __init__(self, plan: Plan, history: RunHistory) -> None:
-        super().__init__(plan, (), {})
-        self.changes = history.changes
-        numbers = {step.name: step.position for step in plan.steps}
-        self._results = {
-            numbers[record.name]: record.outcome.result
-            for record in history.attempts
-            if record.name in numbers and record.state == "succeeded"
-        }
-
-    def apply(self, run: Any) -> None:
-        """Put the results, and nothing else, where expressions find them."""
-        for node, result in self._results.items():
-            if node in self.plan.left_out:
-                run.workshop.results.by_node[node] = result
 
 
 def _take_stored(options: Options, stored: Mapping[str, Any]) -> None:

@@ -7,10 +7,8 @@ from time import time
 from typing import TYPE_CHECKING
 
 from framework0.context.change import Author
-from framework0.context.dispatcher import Dispatcher
 from framework0.context.limits import PENDING_CHANGES, VALUE_LIMITS
 from framework0.context.memory import MemoryStore
-from framework0.context.queues import CONFLATE
 from framework0.context.view import ContextView
 from framework0.context.writing import Writing
 
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from framework0.context.change import Change, Store, Write
+    from framework0.context.dispatcher import Dispatcher
     from framework0.context.limits import ValueLimits
     from framework0.context.subscriptions import Subscription
 
@@ -90,7 +89,7 @@ class Context(Writing):
         callback: Callable[[Change], object],
         *,
         since: int | None = None,
-        overflow: str = CONFLATE,
+        overflow: str = "conflate",
         limit: int = PENDING_CHANGES,
     ) -> Subscription:
         """Call ``callback`` with every :class:`Change` whose key matches ``pattern``, in order.
@@ -104,6 +103,8 @@ class Context(Writing):
         ``"drop_oldest"`` the newest of all, ``"block"`` makes writers wait.
         """
         if self._dispatcher is None:
+            from framework0.context.dispatcher import Dispatcher
+
             with _first_subscription:
                 if self._dispatcher is None:
                     self._dispatcher = Dispatcher(self._store)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from framework0.context.history import compare, thawed
 from framework0.context.patterns import EVERYTHING, check_key, matcher
-from framework0.context.snapshot import Snapshot
 from framework0.context.values import SCALARS, freeze, thaw
 from framework0.errors import ContextError, HistoryTrimmed, WaitTimeout
 
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
 
     from framework0.context.change import Change, Store
     from framework0.context.history import Diff
+    from framework0.context.snapshot import Snapshot
 
 
 class Reading:
@@ -101,10 +101,14 @@ class Reading:
 
         Raises HistoryTrimmed when that is no longer kept, ContextError when it has not happened.
         """
+        from framework0.context.snapshot import Snapshot
+
         return Snapshot(version, self._store.at(_checked_version(version)))
 
     def snapshot(self) -> Snapshot:
         """Return the context as it is now, unmoved by what happens later."""
+        from framework0.context.snapshot import Snapshot
+
         while True:
             version = self._store.version()
             try:
@@ -151,6 +155,8 @@ class Reading:
 
     def _picture(self, what: int | Mapping[str, Any]) -> Mapping[str, Any]:
         """Return frozen values for a version, a snapshot or a plain mapping."""
+        from framework0.context.snapshot import Snapshot
+
         if isinstance(what, Snapshot):
             return what.frozen()
         if isinstance(what, int):

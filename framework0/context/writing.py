@@ -10,7 +10,6 @@ from framework0.context.history import writes_towards
 from framework0.context.limits import CONFLICT_RETRIES, TRANSACTION_WRITES, VALUE_LIMITS
 from framework0.context.patterns import check_key
 from framework0.context.reading import Reading
-from framework0.context.transaction import Transaction
 from framework0.context.values import freeze, thaw
 from framework0.errors import ContextError, VersionConflict
 
@@ -19,6 +18,7 @@ if TYPE_CHECKING:
 
     from framework0.context.change import Change, Store
     from framework0.context.limits import ValueLimits
+    from framework0.context.transaction import Transaction
 
 
 class Writing(Reading, ABC):
@@ -81,6 +81,8 @@ class Writing(Reading, ABC):
         ``expected_versions`` at the version given (0: absent), else VersionConflict is raised at
         its end. An exception in the block gives its writes up.
         """
+        from framework0.context.transaction import Transaction
+
         expected = {check_key(key): version for key, version in (expected_versions or {}).items()}
         return Transaction(self._store, self._write, expected, self._limits)
 

@@ -69,7 +69,8 @@ _BOOT: Final = "/proc/sys/kernel/random/boot_id"
 
 def _boot() -> str:
     try:
-        with open(_BOOT, encoding="ascii") as file:
-            return file.read().strip()
+        # As bytes: a text file in ASCII would have the module of that encoding be loaded.
+        with open(_BOOT, "rb") as file:
+            return file.read().decode("ascii").strip()
     except OSError:
         return ""

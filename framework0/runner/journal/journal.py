@@ -11,7 +11,6 @@ from framework0.runner.journal import runs
 from framework0.runner.journal.beginning import Begun, begin_run, let_go, process_text, session
 from framework0.runner.journal.database import open_for_reading, open_for_writing
 from framework0.runner.journal.marks import StartMarks
-from framework0.runner.journal.reader import Stored, history_of, read_stored
 from framework0.runner.journal.recorder import RunRecorder
 from framework0.runner.journal.trouble import explained
 from framework0.runner.journal.values import INTERRUPTED, RUNNING, RunHeader, RunHistory, RunSummary
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from framework0.runner.journal.reader import Stored
     from framework0.workspace import Gate
 
 T = TypeVar("T")
@@ -68,6 +68,8 @@ class Journal:
         Raises :class:`~framework0.errors.LockHeld` while a living process is working on it and
         :class:`~framework0.errors.RunNotFound` when there is no such run.
         """
+        from framework0.runner.journal.reader import history_of
+
         folder = self._folder(run_id)
         known: frozenset[str] = self._look(runs.ids, frozenset())
         if run_id not in known:
@@ -98,6 +100,8 @@ class Journal:
 
     def read(self, run_id: str) -> RunHistory:
         """Return all of one run, verified; raises :class:`~framework0.errors.JournalCorrupt`."""
+        from framework0.runner.journal.reader import history_of
+
         stored = self._stored(run_id)
         folder = self._folder(run_id)
         state = stored.row.state
@@ -203,6 +207,8 @@ class Journal:
             self._read_from = there
 
     def _stored(self, run_id: str) -> Stored:
+        from framework0.runner.journal.reader import read_stored
+
         stored = self._look(lambda connection: read_stored(connection, self.path, run_id), None)
         if stored is None:
             raise RunNotFound(f"no run has the id {run_id!r}: see the list of runs")
