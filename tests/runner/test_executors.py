@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import threading
 from collections import Counter
+from itertools import pairwise
 from queue import SimpleQueue
 
 import pytest
@@ -573,3 +574,50 @@ def test_the_names_are_those_a_recipe_uses(tmp_path):
 def test_what_a_step_left_on_the_loop_cannot_stop_it(bench):
     assert bench.run("leave_later").result == "ended"
     assert bench.run("give", {"value": "next"}).result == "next"
+
+
+class Race:
+    """Two chains of quick steps, neither ever more than one step ahead of the other."""
+
+    def __init__(self, steps):
+        self.left = [steps, steps]
+        self.performers = []
+        self.ended = SimpleQueue()
+        self.both = threading.Event()
+        self.moved = threading.Condition()
+
+    def perform(self, job):
+        if job.attempt == 0:
+            # Not quick: the other chain gets a thread of its own.
+            self.both.wait(60)
+            return Outcome(SUCCEEDED, seconds=1.0)
+        with self.moved:
+            assert self.moved.wait_for(lambda: self.left[1 - job.node] <= self.left[job.node], 60)
+        self.performers.append(threading.get_ident())
+        return Outcome(SUCCEEDED, seconds=0.0)
+
+    def report(self, job, outcome):
+        with self.moved:
+            self.left[job.node] -= 1
+            self.moved.notify_all()
+        if self.left[job.node]:
+            return self.job(job.node, job.attempt + 1)
+        self.ended.put(job)
+        return None
+
+    def job(self, chain, attempt):
+        return Job("a-run", chain, f"chain {chain}", Step(f"chain {chain}", chain), attempt)
+
+
+def test_threads_that_only_take_turns_at_quick_steps_become_one():
+    race = Race(1000)
+    executor = ThreadExecutor(race.perform)
+    executor.submit(race.job(0, 0), race.report)
+    executor.submit(race.job(1, 0), race.report)
+    race.both.set()
+    for _ in range(2):
+        race.ended.get(timeout=60)
+    executor.close()
+    turns = sum(one != other for one, other in pairwise(race.performers))
+    # Every second would be one. On a busy machine the sentinel may wake the other thread again.
+    assert turns < len(race.performers) / 5

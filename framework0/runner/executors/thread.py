@@ -14,12 +14,13 @@ from __future__ import annotations
 
 from collections import deque
 from queue import SimpleQueue
-from threading import Lock, Thread
+from threading import Lock, Thread, get_ident
 from time import sleep
-from typing import TYPE_CHECKING, Final
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
 
     from framework0.runner.seams import Job, Outcome
 
@@ -30,6 +31,12 @@ QUICK: Final = 0.0002
 
 PATIENCE: Final = 0.002
 """Seconds between two looks of the sentinel: a kept job waits for at most two of them."""
+
+OFTEN: Final = 4
+"""Another thread's step between every fifth of a thread's own is as many as it puts up with."""
+
+CROWD: Final = 2 * OFTEN
+"""The first few are no reason yet: they are also found where quick steps run beside long ones."""
 
 
 class ThreadExecutor:
@@ -43,6 +50,7 @@ class ThreadExecutor:
         self._kept: deque[tuple[Job, Report]] = deque()
         self._lock = Lock()
         self._quick = True
+        self._latest = 0
         self._threads = 0
         self._idle = 0
         self._closed = False
@@ -54,9 +62,7 @@ class ThreadExecutor:
         if not self._quick or self._idle == self._threads:
             self._hand_over(job, report)
             return
-        self._kept.append((job, report))
-        if not self._on_watch:
-            self._set_watch()
+        self._keep(job, report)
 
     def stop(self, job: Job, reason: str) -> bool:  # noqa: ARG002 - the seam's signature
         """Ask only: nothing can end a thread from outside."""
@@ -90,43 +96,63 @@ class ThreadExecutor:
             task = take()
             if task is None:
                 return
-            self._chain(*task)
-            while not self._rests():
+            self._serve(*task)
+
+    def _serve(self, job: Job, report: Report) -> None:
+        """Perform a job, what it is followed by and what is kept, oldest first, as long as that helps.
+
+        A thread rests when others end steps between its own, quick ones, again and again: then there
+        is one thread too many. The last to have ended a step never finds that, so one goes on.
+        """
+        perform, kept, me = self._perform, self._kept, get_ident()
+        between = 0
+        while True:
+            outcome = perform(job)
+            quick = self._quick = outcome.seconds < QUICK
+            following = report(job, outcome)
+            crowded = False
+            if not quick:
+                between = 0
+                if kept:
+                    self._give_away()
+            elif self._latest != me:
+                between += OFTEN
+                crowded = between > CROWD
+            elif between:
+                between -= 1
+            if not crowded:
+                self._latest = me
+            if following is not None:
+                if not (kept or crowded):
+                    job = following
+                    continue
+                self._keep(following, report)
+            task = self._next(crowded)
+            if task is None:
+                return
+            job, report = task
+
+    def _next(self, crowded: bool) -> tuple[Job, Report] | None:
+        """Return the oldest kept job; None, and this thread counted as idle, when it shall rest."""
+        kept = self._kept
+        while True:
+            if kept and not crowded:
                 try:
-                    task = self._kept.popleft()
+                    return kept.popleft()
                 except IndexError:
                     continue
-                self._chain(*task)
+            with self._lock:
+                # Looked at again: a job kept while the last thread fell asleep would wait.
+                if not kept or self._threads - self._idle > 1:
+                    self._idle += 1
+                    return None
+            crowded = False
 
-    def _rests(self) -> bool:
-        """Count this thread as idle if there is nothing to take, or if others can take it all.
-
-        While steps are quick, threads that are awake only take the interpreter lock from each other.
-        """
-        awake = self._threads - self._idle
-        if self._kept and not (self._quick and awake > 1):
-            return False
-        with self._lock:
-            # Looked at again: a job kept while the last thread fell asleep would wait.
-            if self._kept and self._threads - self._idle <= 1:
-                return False
-            self._idle += 1
-        return True
-
-    def _chain(self, job: Job, report: Report) -> None:
-        """Perform a job and all that it is followed by; jobs kept before that go first."""
-        perform, kept = self._perform, self._kept
-        following: Job | None = job
-        while following is not None:
-            outcome = perform(following)
-            self._quick = outcome.seconds < QUICK
-            following = report(following, outcome)
-            if kept:
-                if not self._quick:
-                    self._give_away()
-                elif following is not None:
-                    kept.append((following, report))
-                    following = None
+    def _keep(self, job: Job, report: Report) -> None:
+        """Leave a job to the threads that are awake."""
+        self._kept.append((job, report))
+        if not self._on_watch:
+            self._set_watch()
 
     def _give_away(self) -> None:
         """Hand every kept job to other threads."""
