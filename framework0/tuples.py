@@ -42,20 +42,31 @@ _CONSTRUCTORS: tuple[Any, ...] = (
     lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o: _new(
         _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o)
     ),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p: _new(
+        _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p)
+    ),
+    lambda _cls, a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q: _new(
+        _cls, (a, b, c, d, e, f, g, h, i, j, k, m, n, o, p, q)
+    ),
 )
-"""``_CONSTRUCTORS[n]`` takes ``n`` fields."""
-
-MOST_FIELDS = len(_CONSTRUCTORS) - 1
+"""``_CONSTRUCTORS[n]`` takes ``n`` fields; of more than these, one is compiled when it is needed."""
 
 
 def _constructor(name: str, fields: tuple[str, ...], defaults: tuple[Any, ...]) -> Any:
-    if len(fields) > MOST_FIELDS:
-        raise TypeError(f"{name} has {len(fields)} fields, and only {MOST_FIELDS} are provided for")
-    pattern = _CONSTRUCTORS[len(fields)]
+    try:
+        pattern = _CONSTRUCTORS[len(fields)]
+    except IndexError:
+        pattern = _compiled(len(fields))
     code = pattern.__code__.replace(co_varnames=("_cls", *fields))
     made = type(pattern)(code, pattern.__globals__, "__new__", defaults)
     made.__qualname__ = f"{name}.__new__"
     return made
+
+
+def _compiled(count: int) -> Any:
+    names = ", ".join(f"field{number}" for number in range(count))
+    # The text is made of nothing but numbered names.
+    return eval(f"lambda _cls, {names}: _new(_cls, ({names}))")  # noqa: S307
 
 
 def _make(cls: Any, values: Iterable[Any]) -> Any:
