@@ -11,10 +11,11 @@ from __future__ import annotations
 import gc
 from contextlib import contextmanager
 from threading import Lock
-from typing import TYPE_CHECKING, Final
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Final
 
 LARGE: Final = 500
 """Steps from which a run is large: below it the collector is hardly ever called."""

@@ -7,10 +7,11 @@ is written into the run's folder; whoever wants to signal it checks that it stil
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Final
 
     from framework0.workspace import Holder
 

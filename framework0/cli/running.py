@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import EXIT_OK, EXIT_RUN_FAILED, Framework0Error
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Callable
+    from typing import Any, Final
 
     from framework0.assembly import Options, RunResult
     from framework0.runner import Run, Signals

@@ -9,9 +9,10 @@ run's journal).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from framework0.context.change import Author, Change, Entry, Store, Write
     from framework0.context.changelog import ChangeLog
     from framework0.context.context import Context

@@ -7,14 +7,17 @@ is built from these few calls.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
-
 from framework0.tuples import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any, Protocol
 
     Undo = Callable[[], None]
+else:
+    # For type checkers only; at run time making a protocol costs more than any other class.
+    Protocol = object
 
 
 class Author(NamedTuple):

@@ -11,16 +11,17 @@ Nothing here opens a database or commits: the caller's transaction decides what 
 from __future__ import annotations
 
 from json import JSONEncoder, loads
-from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from framework0.context.change import Change, Entry
 from framework0.context.history import rebase
 from framework0.errors import JournalCorrupt, JournalError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterator, Sequence
+    from typing import Any
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS changes (

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from threading import Lock
 from time import time
-from typing import TYPE_CHECKING
 
 from framework0.context.change import Author
 from framework0.context.limits import PENDING_CHANGES, VALUE_LIMITS
@@ -12,6 +11,7 @@ from framework0.context.memory import MemoryStore
 from framework0.context.view import ContextView
 from framework0.context.writing import Writing
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from types import TracebackType

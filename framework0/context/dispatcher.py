@@ -13,12 +13,12 @@ import atexit
 from collections import deque
 from functools import partial
 from threading import Condition, Lock, Thread, current_thread
-from typing import TYPE_CHECKING
 
 from framework0.context.queues import BLOCK
 from framework0.context.subscriptions import Subscription
 from framework0.errors import ContextError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 

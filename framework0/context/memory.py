@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import deque
 from threading import Lock
-from typing import TYPE_CHECKING, Any
 
 from framework0.context.change import Change, Entry
 from framework0.context.history import rebase, rewind
@@ -16,8 +15,10 @@ from framework0.context.limits import (
 from framework0.context.values import weigh
 from framework0.errors import ContextError, HistoryTrimmed, VersionConflict
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from framework0.context.change import Author, Undo, Write
 

@@ -8,11 +8,10 @@ itself; one that matches less hides, hence no second kind of star.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from framework0.context.limits import KEY_CHARACTERS
 from framework0.errors import ContextError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

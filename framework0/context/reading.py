@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from threading import Event
 from time import monotonic
-from typing import TYPE_CHECKING, Any
 
 from framework0.context.history import compare, thawed
 from framework0.context.patterns import EVERYTHING, check_key, matcher
 from framework0.context.values import SCALARS, freeze, thaw
 from framework0.errors import ContextError, HistoryTrimmed, WaitTimeout
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import Any
 
     from framework0.context.change import Change, Store
     from framework0.context.history import Diff

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from framework0.context.history import thawed
 from framework0.context.patterns import matcher
 from framework0.context.queues import make_queue
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import logging
     from collections.abc import Callable, Sequence

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from framework0.context.change import Write
 from framework0.context.limits import TRANSACTION_WRITES
 from framework0.context.patterns import EVERYTHING, check_key, matcher
 from framework0.context.values import freeze, thaw
 from framework0.errors import ContextError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from types import TracebackType
-    from typing import Self
+    from typing import Any, Self
 
     from framework0.context.change import Change, Entry, Store
     from framework0.context.limits import ValueLimits

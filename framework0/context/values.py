@@ -12,13 +12,14 @@ by one, to find the path.
 from __future__ import annotations
 
 from math import isfinite
-from typing import TYPE_CHECKING, Any
 
 from framework0.context.limits import VALUE_LIMITS
 from framework0.errors import ValueRefused
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from typing import Any
 
     from framework0.context.limits import ValueLimits
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from threading import RLock
-from typing import TYPE_CHECKING
 
 from framework0.context.history import undoings
 from framework0.context.writing import Writing
 from framework0.errors import ContextError, HistoryTrimmed, VersionConflict
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 

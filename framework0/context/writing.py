@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import TYPE_CHECKING, Any
 
 from framework0.context.change import Write
 from framework0.context.history import writes_towards
@@ -13,8 +12,10 @@ from framework0.context.reading import Reading
 from framework0.context.values import freeze, thaw
 from framework0.errors import ContextError, VersionConflict
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from typing import Any
 
     from framework0.context.change import Change, Store
     from framework0.context.limits import ValueLimits

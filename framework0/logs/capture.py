@@ -14,15 +14,15 @@ from __future__ import annotations
 import io
 import sys
 from _thread import RLock
-from typing import TYPE_CHECKING, Any
 
 from framework0.logs.binding import Binding, bind, bound_step
 from framework0.logs.steplog import STDERR, STDOUT, StepLog
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
-    from typing import Self, TextIO
+    from typing import Any, Self, TextIO
 
 __all__ = ["Binding", "StepLog", "bind", "bound_step", "capture_output"]
 

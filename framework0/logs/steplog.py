@@ -10,12 +10,17 @@ from __future__ import annotations
 import os
 import sys
 from _thread import RLock
-from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from framework0.logs.terminal import for_terminal
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Final, Protocol
+
     from framework0.logs.drain import Drain
+else:
+    # For type checkers only; at run time making a protocol costs more than any other class.
+    Protocol = object
 
 STDOUT: Final = 0
 STDERR: Final = 1

@@ -7,7 +7,10 @@ window's title, reverse the reading direction or forge a line of a log. They are
 
 from __future__ import annotations
 
-from typing import Final
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
 
 _LINE_FEED: Final = 10
 _TAB: Final = 9

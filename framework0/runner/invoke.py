@@ -8,16 +8,16 @@ from __future__ import annotations
 
 from threading import local
 from time import perf_counter, thread_time
-from typing import TYPE_CHECKING, Any, Final, cast
 
 from framework0.errors import StepCancelled, UsageError
 from framework0.runner.seams import CANCELLED, FAILED, SUCCEEDED, Failure, Outcome
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
+    from typing import Any, Final
 
     from framework0.runner.seams import Job
-    from framework0.scriptlets import BaseScriptlet
 
 # The flags of a code object that say "calling this gives something to await" (inspect.CO_COROUTINE
 # and CO_ITERABLE_COROUTINE); importing inspect for two numbers costs 12 ms.
@@ -140,9 +140,8 @@ def _called(job: Job, target: Target) -> Any:
     if target.is_scriptlet:
         from framework0.scriptlets import perform as perform_scriptlet
 
-        return perform_scriptlet(
-            cast("type[BaseScriptlet]", target.call), job.context, params_of(job), control_of(job)
-        )
+        scriptlet: Any = target.call
+        return perform_scriptlet(scriptlet, job.context, params_of(job), control_of(job))
     args, kwargs = _arguments(job, target)
     return target.call(*args, **kwargs)
 
@@ -155,22 +154,21 @@ def _awaited(job: Job, target: Target) -> Awaitable[Any]:
     if target.is_scriptlet:
         from framework0.scriptlets import aperform as aperform_scriptlet
 
-        return aperform_scriptlet(
-            cast("type[BaseScriptlet]", target.call), job.context, params_of(job), control_of(job)
-        )
+        scriptlet: Any = target.call
+        return aperform_scriptlet(scriptlet, job.context, params_of(job), control_of(job))
     args, kwargs = _arguments(job, target)
     result: Awaitable[Any] = target.call(*args, **kwargs)
     return result
 
 
 def _arguments(job: Job, target: Target) -> tuple[tuple[Any, ...], dict[str, Any]]:
-    args = job.args
+    args: Any = job.args
     positional: tuple[Any, ...] = ()
     keywords: dict[str, Any] = {}
     if isinstance(args, (tuple, list)):
         positional = tuple(args)
     elif args:
-        keywords = dict(cast("Mapping[str, Any]", args))
+        keywords = dict(args)
     if target.wants_context and "context" not in keywords:
         keywords["context"] = job.context
     return positional, keywords

@@ -8,15 +8,15 @@ them is left to do: they clean up after everything, so they come after everythin
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from framework0.recipe import MAIN
 from framework0.runner.jobs import NOT_KEPT, NotKept
 from framework0.runner.moves import NUMBER
 from framework0.runner.seams import FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from typing import Any
 
     from framework0.runner.plan import Plan
     from framework0.runner.run import Run

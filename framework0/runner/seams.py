@@ -6,16 +6,19 @@ Each is one small protocol, owned here because the runner calls it. The real par
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
-
 from framework0.tuples import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from queue import SimpleQueue
+    from typing import Any, Protocol
 
     from framework0.context import Change
     from framework0.recipe import Step
+else:
+    # For type checkers only; at run time making a protocol costs more than any other class.
+    Protocol = object
 
 SUCCEEDED = "succeeded"
 FAILED = "failed"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import signal
 from time import monotonic
-from typing import TYPE_CHECKING, Any, Final
 
 from framework0.runner.warden import SAME_SIGNAL, ended_by
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
-    from typing import Self
+    from typing import Any, Final, Self
 
 ENDING: Final = tuple(
     number

@@ -12,13 +12,14 @@ import os
 import signal
 import sys
 from time import monotonic
-from typing import TYPE_CHECKING, Final
 
 from framework0.runner.processes.kernel import become_subreaper, die_with_parent
 from framework0.runner.processes.tree import LEFTOVER_GRACE, TERM_GRACE, Children, descendants
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
 
 GRACE: Final = 5.0
 """Seconds a run may take to end itself after the first signal (reliability: all is over by 7 s)."""

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from framework0.scriptlets.base import BaseScriptlet as BaseScriptlet
     from framework0.scriptlets.control import Control as Control

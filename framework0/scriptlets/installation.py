@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Final
 
 from framework0.scriptlets.documented import DocumentedNames, is_alias, is_documented_folder
 from framework0.scriptlets.rootfinder import RootFinder
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
     from types import ModuleType
+    from typing import Final
 
 _SITE: Final = frozenset({"site-packages", "dist-packages"})
 """Folders of installed packages: never user code, even when a virtual environment is in the root."""

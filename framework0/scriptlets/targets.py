@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import Framework0Error, ScriptletError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import ModuleType
+    from typing import Any, Final
 
 LISTED_MODULES: Final = 2000
 """Files looked at for a near name: enough for a workspace, quick on a whole disk."""

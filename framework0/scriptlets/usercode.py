@@ -21,14 +21,14 @@ from __future__ import annotations
 import os
 import sys
 from _thread import RLock
-from typing import TYPE_CHECKING, Any
 
 from framework0.scriptlets.installation import Installation
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from types import TracebackType
-    from typing import Self
+    from typing import Any, Self
 
 _lock = RLock()
 _installed: list[Installation] = []

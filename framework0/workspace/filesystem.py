@@ -6,12 +6,13 @@ See https://www.sqlite.org/wal.html, "all processes using a database must be on 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
 
 from framework0.tuples import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Final
 
 _MOUNTS: Final = "/proc/self/mountinfo"
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 from framework0.errors import UsageError, WorkspaceError
 from framework0.workspace.files import make_private_folder, open_private, trouble
 from framework0.workspace.settings import Settings, settings_from
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Final
 
 STATE_FOLDER: Final = ".framework0"
 SETTINGS_FILE: Final = "framework0.toml"

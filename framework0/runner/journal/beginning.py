@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import TYPE_CHECKING
 
 from framework0.errors import JournalError
 from framework0.runner.journal import runs
@@ -18,6 +17,7 @@ from framework0.runner.journal.values import RUNNING, RunHeader, Session
 from framework0.tuples import NamedTuple
 from framework0.workspace import Lock, hold, make_private_folder, this_process
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
 

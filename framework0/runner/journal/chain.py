@@ -8,8 +8,11 @@ against broken disks, not against people: whoever may write the file may also re
 from __future__ import annotations
 
 import json
-from typing import Any, Final
 from zlib import crc32
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Final
 
 encode: Final = json.JSONEncoder(
     separators=(",", ":"), check_circular=False, allow_nan=False

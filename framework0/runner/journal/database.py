@@ -6,15 +6,16 @@ import os
 import sqlite3
 import stat
 from contextlib import closing
-from typing import TYPE_CHECKING, Final
 
 from framework0.errors import JournalCorrupt, JournalError
 from framework0.runner.journal.schema import prepare, version_of
 from framework0.runner.journal.trouble import explain, explained, primary_code
 from framework0.workspace import Gate, filesystem_of, make_private_folder, open_private
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
+    from typing import Final
 
 DURABILITIES: Final = {"full": "FULL", "normal": "NORMAL"}
 """FULL syncs the log with every commit and survives a power cut; NORMAL survives any kill only."""

@@ -11,15 +11,15 @@ A batch is a JSON list. Its entries, by their first item:
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
 from framework0.runner.journal.chain import encode
 from framework0.runner.journal.values import Decision, Session
 from framework0.runner.seams import AttemptRecord, Failure, Outcome
 from framework0.tuples import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from typing import Any, Final
 
 MAX_BATCH_BYTES: Final = 32 * 1024 * 1024
 """A batch with large results is split here, far below the 1 GB that SQLite takes in one value."""

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Final
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Final
 
 _SUFFIX_BYTES: Final = 4
 """65,000 runs of one second have an even chance of one clash, which the journal then refuses."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import TYPE_CHECKING, Final, TypeVar
 
 from framework0.errors import RunNotFound
 from framework0.runner.journal import runs
@@ -17,15 +16,17 @@ from framework0.runner.journal.values import INTERRUPTED, RUNNING, RunHeader, Ru
 from framework0.runner.journal.writer import HistoryWriter
 from framework0.workspace import hold, is_id, make_private_folder
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable
     from pathlib import Path
+    from typing import Final, TypeVar
 
     from framework0.runner.journal.reader import Stored
     from framework0.workspace import Gate
 
-T = TypeVar("T")
+    T = TypeVar("T")
 
 DEFAULT_RESULT_BYTES: Final = 16 * 1024 * 1024
 """The largest result kept, as JSON; a larger one belongs in a file (``limits.result_bytes``)."""

@@ -9,14 +9,15 @@ from __future__ import annotations
 
 import mmap
 import os
-from typing import TYPE_CHECKING, Final
 
 from framework0.errors import JournalError
 from framework0.workspace import open_private
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
+    from typing import Final
 
 _WIDTH: Final = 2
 

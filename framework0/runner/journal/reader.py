@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
 
 from framework0.context import ChangeLog
 from framework0.errors import JournalCorrupt
@@ -17,9 +16,11 @@ from framework0.runner.journal.values import Decision, RunHistory, Session
 from framework0.runner.seams import AttemptRecord
 from framework0.tuples import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
+    from typing import Any, Final
 
     from framework0.context import Change
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import threading
 import time
 from queue import SimpleQueue
-from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import JournalError
 from framework0.runner.journal.entries import End
 from framework0.runner.journal.values import Decision
 from framework0.runner.seams import AttemptRecord
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any, Final
 
     from framework0.context import Change
     from framework0.runner.journal.entries import Entry

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import JournalCorrupt
 from framework0.runner.journal.chain import encode, seal
 from framework0.runner.journal.values import RunHeader, RunSummary
 from framework0.tuples import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
+    from typing import Any, Final
 
 COLUMNS: Final = (
     "run, id, recipe, created, nodes, state, finished, records, head, header, process, crc"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import JournalCorrupt, RunNotFound
 from framework0.runner.journal.runrow import COLUMNS, RunRow
@@ -12,10 +11,12 @@ from framework0.runner.journal.values import DAMAGED, INTERRUPTED, RUNNING, RunS
 from framework0.runner.seams import SUCCEEDED
 from framework0.workspace import holder
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
+    from typing import Any, Final
 
 LOCK: Final = "lock"
 """The file in a run's folder that its process holds for the life of the run."""

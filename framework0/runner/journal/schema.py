@@ -11,14 +11,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from framework0.context import ChangeLog
 from framework0.errors import JournalCorrupt, JournalFromTheFuture
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
     from pathlib import Path
+    from typing import Final
 
 APPLICATION_ID: Final = 0x46306A6C
 """``F0jl``: tells ``file`` and us that this database is a journal."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from typing import TYPE_CHECKING, Final
 
 from framework0.context import ChangeLog
 from framework0.errors import JournalError
@@ -19,9 +18,11 @@ from framework0.runner.journal.entries import write_batches
 from framework0.runner.journal.schema import BATCH_BITS
 from framework0.runner.journal.trouble import explain
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from typing import Final
 
     from framework0.context import Change
     from framework0.runner.journal.entries import Entry

@@ -7,7 +7,10 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Final
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
 
 # From <linux/prctl.h>.
 _PR_SET_PDEATHSIG: Final = 1

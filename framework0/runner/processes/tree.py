@@ -12,12 +12,13 @@ from __future__ import annotations
 import os
 import signal
 from time import monotonic
-from typing import TYPE_CHECKING, Final
 
 from framework0.tuples import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
+    from typing import Final
 
 TERM_GRACE: Final = 1.0
 """Seconds between SIGTERM and SIGKILL: half of the 2 s within which ending a step must be over."""
