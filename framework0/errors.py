@@ -10,6 +10,7 @@
     │   ├─ JournalError                   4   the journal cannot be read or written
     │   │   ├─ JournalCorrupt             4   its content is not what was written
     │   │   └─ JournalFromTheFuture       4   a newer version wrote it
+    │   ├─ ArtifactError                  4   an artifact cannot be written, or is not what was
     │   ├─ RunNotFound                    4   no run has that id
     │   └─ LockHeld                       4   somebody alive holds it; says who
     ├─ RefusedError                       5   refused for safety
@@ -162,6 +163,10 @@ class JournalCorrupt(JournalError):
 
 class JournalFromTheFuture(JournalError):
     """The journal was written by a newer version; it is refused, never rewritten."""
+
+
+class ArtifactError(WorkspaceError):
+    """A value kept as a file cannot be written or read, or is not what was written."""
 
 
 class RunNotFound(WorkspaceError):
