@@ -7,7 +7,7 @@ executor in its own. It is the boundary to user code: whatever is raised becomes
 from __future__ import annotations
 
 from threading import local
-from time import perf_counter, thread_time
+from time import perf_counter, perf_counter_ns, thread_time_ns
 
 from framework0.errors import StepCancelled, UsageError
 from framework0.runner.seams import CANCELLED, FAILED, SUCCEEDED, Failure, Outcome
@@ -67,8 +67,8 @@ def parameter_names(call: object) -> tuple[str, ...]:
 
 def perform(job: Job, target: Target) -> Outcome:
     """Run the attempt to its end in this thread; an async target gets an event loop of its own."""
-    started = perf_counter()
-    cpu = _cpu_so_far.seconds
+    started = perf_counter_ns()
+    cpu = _cpu_so_far.nanoseconds
     try:
         if target.is_async:
             import asyncio
@@ -85,24 +85,25 @@ def perform(job: Job, target: Target) -> Outcome:
 
 
 class _CpuSoFar(local):
-    """The thread's processor seconds when its last attempt ended.
+    """The thread's processor time, in nanoseconds, when its last attempt ended.
 
     Reading that clock is a call into the kernel, dearer than a short step, so it is read once an
     attempt: what the thread did between two attempts is next to nothing.
     """
 
     def __init__(self) -> None:
-        self.seconds = thread_time()
+        self.nanoseconds = thread_time_ns()
 
 
 _cpu_so_far = _CpuSoFar()
 
 
-def _spent(started: float, cpu: float) -> tuple[float, float]:
-    """Return the wall and processor seconds since the start of an attempt."""
-    seconds = perf_counter() - started
-    now = _cpu_so_far.seconds = thread_time()
-    return seconds, min(seconds, now - cpu)
+def _spent(started: int, cpu: int) -> tuple[float, float]:
+    """Return the wall and processor seconds since the start of an attempt, given in nanoseconds."""
+    wall = perf_counter_ns() - started
+    now = _cpu_so_far.nanoseconds = thread_time_ns()
+    seconds = wall / 1e9
+    return seconds, seconds if now - cpu >= wall else (now - cpu) / 1e9
 
 
 async def aperform(job: Job, target: Target) -> Outcome:
