@@ -153,6 +153,19 @@ def test_nobody_inside_uses_the_facade_or_his_own_door():
     assert wrong == []
 
 
+def test_classes_of_values_are_made_the_quick_way():
+    slow = {("typing", "NamedTuple"), ("collections", "namedtuple"), ("dataclasses", "dataclass")}
+    found = [
+        f"{name_of(path)}:{node.lineno}: take NamedTuple from framework0.tuples"
+        for path in FILES
+        if path.name != "tuples.py"
+        for node in ast.walk(tree(path))
+        if isinstance(node, ast.ImportFrom)
+        and slow & {(node.module, alias.name) for alias in node.names}
+    ]
+    assert found == []
+
+
 def test_the_package_never_imports_the_documented_paths():
     wrong = [
         f"{name_of(path)}:{line} imports {module}"
