@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from framework0.recipe import Checked, Document, Recipe
+    from framework0.recipe import Checked, Document, Recipe, RecipeCache
     from framework0.source import Sources
 
 CACHED_FROM: Final = 64 * 1024
@@ -70,14 +70,18 @@ def _read(recipe: str | os.PathLike[str], workspace: Workspace) -> Document:
 
     if not large:
         return read_document(recipe)
-    from framework0 import __version__
-    from framework0.recipe import RecipeCache
-
     try:
         workspace.ensure_state()
     except WorkspaceError:
         return read_document(recipe)
-    return read_document(recipe, RecipeCache(workspace.cache / "recipes", version=__version__))
+    return read_document(recipe, _cache(workspace))
+
+
+def _cache(workspace: Workspace) -> RecipeCache:
+    from framework0 import __version__
+    from framework0.recipe import RecipeCache
+
+    return RecipeCache(workspace.cache / "recipes", version=__version__)
 
 
 def recipe_from_text(text: str, file: str, workspace: Workspace) -> Recipe:
@@ -87,15 +91,18 @@ def recipe_from_text(text: str, file: str, workspace: Workspace) -> Recipe:
     return approved(checked(parse_text(text, file), workspace))
 
 
-def recorded_recipe(text: str, file: str) -> Recipe:
+def recorded_recipe(text: str, file: str, workspace: Workspace | None = None) -> Recipe:
     """Return the recipe of a run as it was recorded, whatever has become of its file and its code.
 
     For looking at a run: nothing of the code is read, so that its absence hides no history. Raises
     :class:`~framework0.errors.RecipeError` when this version reads the text no longer.
     """
-    from framework0.recipe import check_document, parse_text
+    from framework0.recipe import check_document, parse_text, remembered_text
 
-    document = parse_text(text, file)
+    if workspace is None or len(text) < CACHED_FROM:
+        document = parse_text(text, file)
+    else:
+        document = remembered_text(text, file, _cache(workspace))
     kinds = {
         step["type"]
         for part in ("steps", "on_failure", "finally")

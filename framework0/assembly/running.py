@@ -170,7 +170,7 @@ def resume_run(
     space = as_workspace(workspace)
     with _journal(space, options) as journal:
         header = journal.read(run_id).header
-        recipe = recorded_recipe(header.recipe_text, header.recipe_file)
+        recipe = recorded_recipe(header.recipe_text, header.recipe_file, space)
         inputs = resolve_inputs(recipe, header.inputs, os.environ)
         _take_stored(options, header.options)
         plan = Plan(recipe, only=options.only, skip=options.skip)

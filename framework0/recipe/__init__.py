@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from framework0.recipe.load import Document as Document
     from framework0.recipe.load import parse_text as parse_text
     from framework0.recipe.load import read_document as read_document
+    from framework0.recipe.load import remembered_text as remembered_text
     from framework0.recipe.model import DEFAULT_POLICY as DEFAULT_POLICY
     from framework0.recipe.model import FINALLY as FINALLY
     from framework0.recipe.model import MAIN as MAIN
@@ -87,6 +88,7 @@ _HOMES: Final = {
     "page": "report",
     "parse_duration": "durations",
     "parse_text": "load",
+    "remembered_text": "load",
     "read_document": "load",
     "render": "templates",
     "render_report": "report",
@@ -135,6 +137,7 @@ __all__ = [
     "parse_duration",
     "parse_text",
     "read_document",
+    "remembered_text",
     "render",
     "render_report",
     "summarize",

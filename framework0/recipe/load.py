@@ -101,8 +101,11 @@ def read_document(path: str | os.PathLike[str], cache: RecipeCache | None = None
     """
     file = os.fspath(path)
     text = decode(read_bytes(file), file)
-    if cache is None:
-        return parse_text(text, file)
+    return parse_text(text, file) if cache is None else remembered_text(text, file, cache)
+
+
+def remembered_text(text: str, file: str, cache: RecipeCache) -> Document:
+    """Read a recipe from ``text`` if that text was not read before. See read_document."""
     digest = digest_of(text)
     known = cache.load(digest, file)
     if known is None:
