@@ -299,8 +299,77 @@ version this is. Results go to standard output, everything else to standard erro
 JSON and nothing else. How a command ends is told by its [exit code](exit_codes.md).
 """
 
+
+def builtin_page():
+    """Return the page of the built-in scriptlets: params as checks know them, examples that run."""
+    from framework0.source import Sources, builtin_scriptlets
+
+    sources = Sources(["."])
+    text = [NOTICE, BUILTIN_INTRODUCTION]
+    for kind, (module, name) in sorted(builtin_scriptlets().items()):
+        path = REPOSITORY / (module.replace(".", "/") + ".py")
+        [cls] = [
+            node
+            for node in ast.parse(path.read_text(encoding="utf-8")).body
+            if isinstance(node, ast.ClassDef) and node.name == name
+        ]
+        rows = [param_row(one) for one in sources.signature(module, name).parameters]
+        text.append(f"## {kind}\n\n{ast.get_docstring(cls)}\n")
+        text.append(
+            "\n".join(["| Param | Takes | Default | Meaning |", "| --- | --- | --- | --- |", *rows])
+        )
+        text.append("\n" + (DOCS / "builtin" / f"{kind}.txt").read_text(encoding="utf-8"))
+    return "\n".join(text)
+
+
+def param_row(one):
+    """Return the row of a param in a table."""
+    types = [kind for kind in one.types if kind != "null"]
+    takes = ", ".join(f"`{choice}`" for choice in one.choices) or " or ".join(types) or "any value"
+    default = "**required**" if one.required else "" if one.default is None else f"`{one.default}`"
+    default = "`true`" if one.default is True else "`false`" if one.default is False else default
+    return f"| `{one.name}` | {takes} | {default} | {one.description} |"
+
+
+BUILTIN_INTRODUCTION = """\
+# Built-in scriptlets
+
+Step types that every workspace has: write the name as `type`, and the params as `args`, with no `module`. `framework0
+validate` knows their params, and `framework0 schema` offers them to your editor. A scriptlet of your own in
+`scriptlets/plugins` that has one of these names comes before the one here. [`type: shell`](recipe.md#command) runs a program and
+`type: recipe` another recipe; those two are part of the recipe format itself.
+
+From Python each is a class of `framework0.scriptlets.builtin`:
+
+```python
+from framework0.scriptlets import perform
+from framework0.scriptlets.builtin import Write
+
+print(perform(Write, None, {"path": "words.txt", "value": "hello"}))
+```
+
+```text
+{'path': 'words.txt', 'format': 'text', 'bytes': 5}
+```
+
+## Which files they touch
+
+Paths count from the workspace, wherever the command is started. Only what lies in the workspace may be read and written,
+links and `..` followed before that is judged; the state folder `.framework0/` may not, and the settings may not be changed. Further
+folders are named in `framework0.toml`, and then the workspace only if it is among them:
+
+```toml
+[files]
+roots = [".", "/srv/exchange"]
+```
+
+This keeps a file name that comes out of data from leading elsewhere. It is no wall around code: a Python or shell step
+can open what its user can. On Windows these steps are not available yet where they touch files.
+"""
+
 PAGES = {
     "recipe.md": recipe_page,
+    "builtin-scriptlets.md": builtin_page,
     "expressions.md": expressions_page,
     "errors.md": errors_page,
     "cli.md": commands_page,

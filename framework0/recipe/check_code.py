@@ -86,7 +86,7 @@ class Code:
                 continue
             target = self.target(step)
             if target is None:
-                if step.kind not in {"shell", "recipe"}:
+                if step.kind not in {"shell", "recipe", "approval"}:
                     reason = f"the code of type {step.kind} is not in this workspace"
                     self.unchecked.add(reason, step.name)
                 continue
@@ -202,6 +202,9 @@ class _Arguments:
         return () if place is None else (("its definition", place),)
 
     def _check_list(self, args: tuple[Any, ...]) -> None:
+        if self.step.kind != "python":
+            # Said already, where the step itself was checked.
+            return
         if self.signature.kind == "scriptlet":
             self.findings.error(
                 "scriptlet-positional",

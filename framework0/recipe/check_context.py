@@ -60,7 +60,7 @@ class ContextKeys:
         self.steps = steps
         self.graph = graph
         self.unchecked = unchecked
-        self.writers: dict[str, dict[int, Place]] = {}
+        self.writers: dict[str, dict[int, Place | Path]] = {}
         self.reads: list[_Read] = []
         self.unknown_writers: list[int] = []
         self._turn: dict[int, int] = {}
@@ -84,7 +84,7 @@ class ContextKeys:
             elif step.kind == "recipe":
                 self.unknown_writers.append(step.position)
                 self.unchecked.add(NESTED, step.name)
-            elif step.kind != "shell":
+            elif step.kind not in ("shell", "approval"):
                 self.unknown_writers.append(step.position)
             if step.policy.success_keys:
                 path = (*self.steps.path(step.position), "success", "ctx_has_keys")
@@ -104,6 +104,8 @@ class ContextKeys:
         position = step.position
         for key, place in facts.writes.items():
             self.writers.setdefault(key, {})[position] = place
+        for param in facts.named_by:
+            self._take_named(step, param)
         if facts.writes_unknown:
             self.unknown_writers.append(position)
             self.unchecked.add(COMPUTED, step.name)
@@ -113,6 +115,17 @@ class ContextKeys:
             path = (*self.steps.path(position), "function" if step.kind == "python" else "type")
             for key, place in facts.reads.items():
                 self.reads.append(_Read(position, (key,), path, source=place))
+
+    def _take_named(self, step: Step, param: str) -> None:
+        """Note the key that a param names; one that an expression makes is not known."""
+        key = step.args.get(param) if isinstance(step.args, dict) else None
+        if not isinstance(key, str):
+            return
+        if "${{" in key:
+            self.unknown_writers.append(step.position)
+            return
+        place = (*self.steps.path(step.position), "args", param)
+        self.writers.setdefault(key, {})[step.position] = place
 
     def _report_reads(self) -> None:
         questions: list[tuple[_Read, list[int]]] = []

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 HOOKS: Final = ("setup", "validate", "teardown")
 
-RESERVED_NAMES: Final = frozenset({"python", "shell", "recipe", "step_engine"})
+RESERVED_NAMES: Final = frozenset({"python", "shell", "recipe", "approval", "step_engine"})
 """Step types that mean something of their own in a recipe."""
 
 NAME_LIMIT: Final = 200

@@ -22,6 +22,8 @@ from framework0.scriptlets.usercode import UserCode, active_roots
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from framework0.scriptlets.base import BaseScriptlet
+
 ENTRY_POINTS: Final = "framework0.scriptlets"
 PLUGINS: Final = ("scriptlets", "plugins")
 
@@ -44,6 +46,22 @@ def discover(
     if problems:
         raise ScriptletError("\n".join(map(str, problems)))
     return registered()
+
+
+def builtin(name: str) -> type[BaseScriptlet] | None:
+    """Return the built-in scriptlet ``name``; None when the active run's plugins have one of that name.
+
+    What the plugins register is read as a check reads it, so that both mean the same one.
+    """
+    from framework0.source import Sources, builtin_scriptlets
+
+    home = builtin_scriptlets().get(name)
+    if home is None or Sources(active_roots()).step_kinds()[name] != home:
+        return None
+    from importlib import import_module
+
+    found: type[BaseScriptlet] = getattr(import_module(home[0]), home[1])
+    return found
 
 
 def look_for(name: str) -> None:

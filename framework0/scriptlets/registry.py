@@ -127,23 +127,27 @@ def _described(thing: object) -> str:
 
 
 def get_scriptlet(name: str) -> type[BaseScriptlet]:
-    """Return the class registered as ``name``.
+    """Return the class registered as ``name``, or the built-in one of that name.
 
     During a run, a name that is not known yet is looked for in the plugins of its workspace and in
     the installed packages. Raises :class:`~framework0.errors.ScriptletError` with the near name, or
     with what keeps a plugin from being loaded.
     """
     if name not in _entries:
-        from framework0.scriptlets.discovery import look_for
+        from framework0.scriptlets.discovery import builtin, look_for
 
+        found = builtin(name)
+        if found is not None:
+            return found
         look_for(name)
     entry = _entries.get(name)
     if entry is not None:
         return entry.cls
-    near = near_names(name, _entries, 1)
-    hint = (
-        f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(_entries)) or 'none'}"
-    )
+    from framework0.source import builtin_scriptlets
+
+    known = {**builtin_scriptlets(), **_entries}
+    near = near_names(name, known, 1)
+    hint = f"did you mean {near[0]}?" if near else f"known are {', '.join(sorted(known))}"
     raise ScriptletError(f"no scriptlet is registered as {name!r} ({hint})")
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from framework0.source.facts import Signature as Signature
     from framework0.source.facts import Unknown as Unknown
     from framework0.source.near import near_names as near_names
+    from framework0.source.plugins import builtin_scriptlets as builtin_scriptlets
     from framework0.source.sources import Sources as Sources
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "Signature",
     "Sources",
     "Unknown",
+    "builtin_scriptlets",
     "near_names",
 ]
 
@@ -33,7 +35,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
-    home = {"Sources": "sources", "near_names": "near"}.get(name, "facts")
+    homes = {"Sources": "sources", "builtin_scriptlets": "plugins", "near_names": "near"}
+    home = homes.get(name, "facts")
     value = getattr(import_module(f"framework0.source.{home}"), name)
     globals()[name] = value
     return value

@@ -99,6 +99,7 @@ class Facts(NamedTuple):
     only with a default, only on some paths, or only asked for. ``writes`` are keys it may set or
     remove. The two ``unknown`` flags say
     that there may be more: a key computed at run time, or the context handed to other code.
+    ``named_by`` are params whose value is the key that is written.
     """
 
     reads: Mapping[str, Place] = NO_KEYS
@@ -106,7 +107,9 @@ class Facts(NamedTuple):
     reads_unknown: bool = False
     writes_unknown: bool = False
     guarded: Mapping[str, Place] = NO_KEYS
+    named_by: tuple[str, ...] = ()
 
 
 NOT_KNOWN: Final = Facts(reads_unknown=True, writes_unknown=True)
 NO_CONTEXT: Final = Facts()
+OF_BUILTIN: Final = Facts(named_by=("into",))

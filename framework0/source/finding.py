@@ -114,9 +114,9 @@ class Finder:
         folders = above.folders if isinstance(above, SourceFile | Namespace) else ()
         local = isinstance(above, SourceFile | Namespace) and above.local
         found = self._in_folders(name, last, folders, local=local)
-        if found is None and (name in DOCUMENTED_MODULES or name.startswith("framework0.")):
-            return Ours(name)
-        return found
+        if found is None and name.startswith("framework0."):
+            return _ours(name)
+        return Ours(name) if found is None and name in DOCUMENTED_MODULES else found
 
     def _top(self, name: str) -> Found | None:
         if name in sys.builtin_module_names:
@@ -206,6 +206,14 @@ class Finder:
                     count += 1
                     if count >= MAX_LISTED:
                         return
+
+
+def _ours(name: str) -> Found:
+    """Return a module of the product; those of the built-in step types are read like a user's."""
+    from framework0.source.plugins import builtin_file
+
+    path = builtin_file(name)
+    return Ours(name) if path is None else SourceFile(name, path, local=False)
 
 
 def _editable(name: str) -> Found | None:

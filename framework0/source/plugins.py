@@ -1,9 +1,14 @@
-"""The step types a workspace brings itself: registered classes in ``scriptlets/plugins``, by reading."""
+"""The step types that are scriptlets: those that come with the product, and a workspace's own.
+
+Both are read, never imported: so a misspelt param of either is found before anything runs. A
+workspace's own are the registered classes in its ``scriptlets/plugins``.
+"""
 
 from __future__ import annotations
 
 import ast
 import os
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from framework0.source.classes import Family
@@ -13,15 +18,46 @@ from framework0.source.parsing import Module
 from framework0.source.resolving import Code
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
     from framework0.source.resolving import Library
+
+_BUILTIN: Final = "framework0.scriptlets.builtin"
+
+BUILTIN_SCRIPTLETS: Final = MappingProxyType(
+    {
+        "http": (f"{_BUILTIN}.http", "Http"),
+        "read": (f"{_BUILTIN}.read", "Read"),
+        "write": (f"{_BUILTIN}.write", "Write"),
+    }
+)
+"""A scriptlet of the workspace that has one of these names comes before the one here."""
 
 PLUGINS: Final = ("scriptlets", "plugins")
 REGISTER: Final = "register_scriptlet"
 
 MAX_PLUGINS: Final = 1000
 """Files read at most: a workspace has a handful, and a wrong root may have very many."""
+
+
+def builtin_scriptlets() -> Mapping[str, tuple[str, str]]:
+    """Return the step types that come with the product: name to (module, class)."""
+    return BUILTIN_SCRIPTLETS
+
+
+def is_builtin(module: str) -> bool:
+    """Tell whether ``module`` holds a built-in step type."""
+    return module.startswith(_BUILTIN + ".")
+
+
+def builtin_file(module: str) -> str | None:
+    """Return the file of a module of built-in step types, None when there is none of that name."""
+    name = module.removeprefix(_BUILTIN + ".")
+    if not is_builtin(module) or not name.isidentifier():
+        return None
+    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    path = os.path.join(package, "scriptlets", "builtin", name + ".py")
+    return path if os.path.isfile(path) else None
 
 
 def plugin_kinds(library: Library) -> dict[str, tuple[str, str]]:

@@ -10,7 +10,15 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from framework0.source.digesting import Digester
-from framework0.source.facts import NO_CONTEXT, NOT_KNOWN, Answer, Facts, Unknown
+from framework0.source.facts import (
+    NO_CONTEXT,
+    NOT_KNOWN,
+    OF_BUILTIN,
+    Answer,
+    Facts,
+    Signature,
+    Unknown,
+)
 from framework0.source.native import NativeName, native_signature
 from framework0.source.resolving import Code, Library, OurName, Resolved
 
@@ -41,6 +49,10 @@ class Sources:
     def __repr__(self) -> str:
         return f"Sources({list(self._library.finder.roots)!r})"
 
+    def roots(self) -> tuple[str, ...]:
+        """Return the folders that code is looked for in, as full paths."""
+        return self._library.finder.roots
+
     def files(self) -> tuple[str, ...]:
         """Return the files read so far: what the answers given rest on."""
         return self._library.files()
@@ -63,9 +75,14 @@ class Sources:
     def _signature(self, module: str, function: str) -> Answer:
         resolved = self._resolve(module, function)
         if isinstance(resolved, Code):
+            from framework0.source.plugins import is_builtin
             from framework0.source.signing import signature_of
 
-            return signature_of(self._library, resolved, owner="." in function)
+            answer = signature_of(self._library, resolved, owner="." in function)
+            if isinstance(answer, Signature) and is_builtin(module):
+                # A definition of ours is no place where a user could correct anything.
+                return answer._replace(place=None)
+            return answer
         if isinstance(resolved, NativeName):
             return native_signature(resolved)
         if isinstance(resolved, OurName):
@@ -96,8 +113,11 @@ class Sources:
         if not isinstance(resolved, Code):
             return NOT_KNOWN
         from framework0.source.classes import Family
+        from framework0.source.plugins import is_builtin
         from framework0.source.touching import facts_of_function, facts_of_scriptlet
 
+        if is_builtin(resolved.module.name):
+            return OF_BUILTIN
         if not isinstance(resolved.node, ast.ClassDef):
             return facts_of_function(self._library, resolved)
         family = Family(self._library, resolved)
@@ -108,8 +128,8 @@ class Sources:
     def digest(self, module: str, function: str) -> str:
         """Return a SHA-256, in hexadecimal, that changes when the code behind a step does.
 
-        It covers the module's file and the modules of the roots that this imports, directly or
-        through others; modules from elsewhere count by name.
+        It covers what the function rests on in the module's file, and the modules of the roots that
+        this imports, directly or through others; modules from elsewhere count by name.
         """
         key = (module, function)
         known = self._digests.get(key)
@@ -117,10 +137,17 @@ class Sources:
             known = self._digests[key] = self._digester.digest(module, function)
         return known
 
-    def step_kinds(self) -> Mapping[str, tuple[str, str]]:
-        """Return the scriptlets registered in ``scriptlets/plugins``: name to (module, class)."""
-        if self._kinds is None:
-            from framework0.source.plugins import plugin_kinds
+    def code_files(self, module: str) -> Mapping[str, str]:
+        """Return the files of the roots that code of ``module`` depends on, each with its SHA-256."""
+        return self._digester.files(module)
 
-            self._kinds = MappingProxyType(plugin_kinds(self._library))
+    def step_kinds(self) -> Mapping[str, tuple[str, str]]:
+        """Return the scriptlets that are step types: name to (module, class).
+
+        Those registered in ``scriptlets/plugins``, and the built-in ones whose name none of them has.
+        """
+        if self._kinds is None:
+            from framework0.source.plugins import BUILTIN_SCRIPTLETS, plugin_kinds
+
+            self._kinds = MappingProxyType({**BUILTIN_SCRIPTLETS, **plugin_kinds(self._library)})
         return self._kinds

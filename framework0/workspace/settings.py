@@ -6,13 +6,15 @@ Settings stand in ``framework0.toml`` at the top level, or in ``pyproject.toml``
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from types import MappingProxyType
 
 from framework0.errors import Place, Problem, WorkspaceError
 from framework0.tuples import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+    from typing import Any, Final
 
 DURABILITIES: Final = ("full", "normal")
 EXECUTORS: Final = ("thread", "process", "serial")
@@ -30,12 +32,44 @@ MAX_RESULT_BYTES: Final = 512 * 1024 * 1024
 """SQLite refuses a value of 1 GB, and a row holds a little more than the result."""
 
 
+MAX_SLOTS: Final = 10_000
+"""Each slot that is taken is an open file."""
+
+MAX_POOL_NAME: Final = 60
+"""Characters; a pool's name is a folder's."""
+
+MIN_LOG_BYTES: Final = 1_000
+"""A shorter log would hold little more than the line that says how much is missing."""
+
+MAX_LOG_BYTES: Final = 10**15
+"""More is a slip of the unit."""
+
+
+DEFAULT_THRESHOLD: Final = 64 * 1024
+"""A larger value would be read with every look at the run; a smaller one costs a file and two syncs."""
+
+MIN_THRESHOLD: Final = 16 * 1024
+MAX_THRESHOLD: Final = 16 * 1024 * 1024
+"""SQLite holds more, but reading a run would no longer be quick."""
+
+MAX_DAYS: Final = 36_500
+"""A century; more is a slip of the unit."""
+
+MAX_ARTIFACT_BYTES: Final = 2**60
+
+
 class Settings(NamedTuple):
     """The workspace's own defaults; the command line overrides them.
 
     ``concurrency`` 0 lets the runner choose. ``grace`` is how many seconds a step that is told to
     stop may take. ``env`` names the variables every recipe may read as ``${{ env.NAME }}``.
     ``keep_runs`` is how many runs ``runs prune`` keeps unless told otherwise (0: all).
+    ``pools`` are named slots that all runs of the workspace share, and how many there are of each.
+    ``max_log_bytes`` bounds the log of an attempt that says nothing itself (0: no bound).
+    ``file_roots`` are the folders that built-in steps may touch (none: the workspace).
+    JSON of more than ``artifact_threshold`` bytes becomes a file. Artifacts that ended runs refer to
+    go ``artifact_max_age`` seconds after their last use (0: never), and those not used for longest
+    when all together take more than ``artifact_max_bytes`` (0: no bound).
     """
 
     concurrency: int = 0
@@ -45,6 +79,12 @@ class Settings(NamedTuple):
     env: tuple[str, ...] = ()
     keep_runs: int = 0
     result_bytes: int = DEFAULT_RESULT_BYTES
+    file_roots: tuple[str, ...] = ()
+    pools: Mapping[str, int] = MappingProxyType({})
+    max_log_bytes: int = 0
+    artifact_threshold: int = DEFAULT_THRESHOLD
+    artifact_max_age: float = 0.0
+    artifact_max_bytes: int = 0
 
 
 class _Wrong(Exception):
@@ -58,6 +98,7 @@ def settings_from(table: Mapping[str, Any], file: str, text: str, header: str = 
     and every value that does not fit, each with file, line and column.
     """
     values: dict[str, Any] = {}
+    pools: dict[str, int] = {}
     problems: list[Problem] = []
     for key, value in table.items():
         if key == "limits" and isinstance(value, dict):
@@ -65,6 +106,26 @@ def settings_from(table: Mapping[str, Any], file: str, text: str, header: str = 
             problems += _check(value, _LIMITS, values, file, text, inner)
         elif key == "limits":
             problems.append(_problem("limits must be a table", key, file, text, header))
+        elif key == "pools" and isinstance(value, dict):
+            inner = f"{header}.pools" if header else "pools"
+            problems += _check(value, _Pools(), pools, file, text, inner)
+            values["pools"] = pools
+        elif key == "pools":
+            problems.append(_problem("pools must be a table", key, file, text, header))
+        elif key == "files" and isinstance(value, dict):
+            found: dict[str, Any] = {}
+            inner = f"{header}.files" if header else "files"
+            problems += _check(value, _FILES, found, file, text, inner)
+            values.update((f"file_{name}", setting) for name, setting in found.items())
+        elif key == "artifacts" and isinstance(value, dict):
+            kept: dict[str, Any] = {}
+            inner = f"{header}.artifacts" if header else "artifacts"
+            problems += _check(value, _ARTIFACTS, kept, file, text, inner)
+            values.update((f"artifact_{name}", setting) for name, setting in kept.items())
+        elif key == "artifacts":
+            problems.append(_problem("artifacts must be a table", key, file, text, header))
+        elif key == "files":
+            problems.append(_problem("files must be a table", key, file, text, header))
         else:
             problems += _check({key: value}, _KEYS, values, file, text, header)
     if problems:
@@ -84,7 +145,8 @@ def _check(
     for key, value in table.items():
         if key not in known:
             message = f"unknown setting {key!r}"
-            yield _problem(message, key, file, text, header, _near(key, known))
+            hint = _POOL_HINT if isinstance(known, _Pools) else _near(key, known)
+            yield _problem(message, key, file, text, header, hint)
             continue
         try:
             values[key] = known[key](value)
@@ -123,6 +185,32 @@ def _names(value: Any) -> tuple[str, ...]:
     return tuple(value)
 
 
+class _Pools(dict[str, "Callable[[Any], Any]"]):
+    """Every pool's name, as a setting: whatever may name a folder on every system."""
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and is_pool_name(name)
+
+    def __missing__(self, name: str) -> Callable[[Any], Any]:
+        return _whole(1, MAX_SLOTS)
+
+
+def is_pool_name(name: str) -> bool:
+    """Say whether ``name`` may name a pool: ASCII letters in lower case, digits, ``_`` and ``-``."""
+    plain = name.replace("-", "a").replace("_", "a")
+    return (
+        0 < len(name) <= MAX_POOL_NAME
+        and plain.isascii()
+        and plain.isalnum()
+        and name == name.lower()
+        and name[0].isalnum()
+    )
+
+
+_POOL_HINT: Final = (
+    f"a pool's name has up to {MAX_POOL_NAME} letters in lower case, digits, `_` and `-`"
+)
+
 _KEYS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "concurrency": _whole(0, MAX_CONCURRENCY),
     "durability": _one_of(DURABILITIES),
@@ -134,7 +222,24 @@ _KEYS: Final[Mapping[str, Callable[[Any], Any]]] = {
 
 _LIMITS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "result_bytes": _whole(0, MAX_RESULT_BYTES),
+    "max_log_bytes": _whole(MIN_LOG_BYTES, MAX_LOG_BYTES),
 }
+
+
+def _days(value: Any) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 0 <= value <= MAX_DAYS:
+        raise _Wrong(f"a number of days from 0 to {MAX_DAYS:,}")
+    return float(value) * 86400
+
+
+_ARTIFACTS: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "threshold": _whole(MIN_THRESHOLD, MAX_THRESHOLD),
+    "max_age": _days,
+    "max_bytes": _whole(0, MAX_ARTIFACT_BYTES),
+}
+
+_FILES: Final[Mapping[str, Callable[[Any], Any]]] = {"roots": _names}
 
 
 def _near(key: str, known: Mapping[str, object]) -> str:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from framework0.scriptlets import discover, unregister
-from framework0.source import Sources
+from framework0.source import Sources, builtin_scriptlets
 
 PLUGINS = """
 from scriptlets.framework import *
@@ -29,10 +29,16 @@ def plain(): ...
 KINDS = {"loader": "LoaderScriptlet", "csv_loader": "Another", "by_body": "Named"}
 
 
+def own(sources):
+    """Return the kinds that do not come with the product."""
+    return dict(sources.step_kinds().items() - builtin_scriptlets().items())
+
+
 def test_registered_classes_are_found_without_importing(tree):
     tree.file("scriptlets/plugins/set.py", "import os\nif FATAL: os.abort()\n" + PLUGINS)
-    kinds = tree.sources.step_kinds()
-    assert dict(kinds) == {name: ("scriptlets.plugins.set", cls) for name, cls in KINDS.items()}
+    assert own(tree.sources) == {
+        name: ("scriptlets.plugins.set", cls) for name, cls in KINDS.items()
+    }
 
 
 def test_the_names_are_those_that_registering_gives(tree):
@@ -48,7 +54,7 @@ def test_the_names_are_those_that_registering_gives(tree):
         for name in KINDS:
             unregister(name)
     assert real == KINDS
-    assert {name: cls for name, (_, cls) in tree.sources.step_kinds().items()} == real
+    assert {name: cls for name, (_, cls) in own(tree.sources).items()} == real
 
 
 def test_computed_names_broken_files_and_other_files_are_left_out(tree):
@@ -71,7 +77,7 @@ def test_computed_names_broken_files_and_other_files_are_left_out(tree):
         class D(BaseScriptlet): ...
         """,
     )
-    assert dict(tree.sources.step_kinds()) == {"c": ("scriptlets.plugins.computed", "C")}
+    assert own(tree.sources) == {"c": ("scriptlets.plugins.computed", "C")}
 
 
 def test_the_first_place_keeps_a_name(tree):
@@ -83,11 +89,11 @@ def test_the_first_place_keeps_a_name(tree):
         "b/scriptlets/plugins/one.py",
         "@register_scriptlet(name='q')\nclass B(BaseScriptlet): ...\n",
     )
-    kinds = Sources([tree.root / "a", tree.root / "b"]).step_kinds()
-    assert dict(kinds) == {"k": ("scriptlets.plugins.one", "A")}
+    sources = Sources([tree.root / "a", tree.root / "b"])
+    assert own(sources) == {"k": ("scriptlets.plugins.one", "A")}
 
 
-def test_no_plugins_folder_means_no_kinds(tree):
+def test_no_plugins_folder_means_the_built_in_kinds_alone(tree):
     sources = tree.sources
-    assert dict(sources.step_kinds()) == {}
+    assert dict(sources.step_kinds()) == dict(builtin_scriptlets())
     assert sources.step_kinds() is sources.step_kinds()

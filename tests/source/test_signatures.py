@@ -333,7 +333,7 @@ def test_nothing_of_the_users_is_imported(tree):
     assert isinstance(sources.signature("pkg.m", "g"), Missing)
     assert "k" in sources.facts("pkg", "f").reads
     assert sources.digest("pkg.m", "f")
-    assert dict(sources.step_kinds()) == {}
+    assert "one" not in sources.step_kinds()
     assert not {"steps", "pkg", "pkg.m"} & (set(sys.modules) - before)
 
 
