@@ -14,7 +14,7 @@ import json  # noqa: E402  (after the first look at the clock)
 import os  # noqa: E402
 import sys  # noqa: E402
 
-from framework0 import recipe  # noqa: E402
+from framework0 import recipe, runner  # noqa: E402
 from framework0.assembly import Options, resume_run, running  # noqa: E402
 from framework0.runner import Journal, Run  # noqa: E402
 
@@ -47,9 +47,10 @@ def main():
     Journal.resume = timed("history read under the lock", Journal.resume)
     # Taken from the door when they are needed, so it is the door's names that are wrapped.
     recipe.parse_text = timed("recipe read", recipe.parse_text)
+    recipe.remembered_text = timed("recipe read", recipe.remembered_text)
     recipe.check_document = timed("recipe checked", recipe.check_document)
     running.Plan = timed("plan", running.Plan)
-    running.Standing = timed("standing", running.Standing)
+    runner.Standing = timed("standing", runner.Standing)
     Run.execute = noted(Run.execute)
     result = resume_run(run, workspace=folder, options=Options(concurrency=workers))
     started = float(os.environ["STARTED"])
