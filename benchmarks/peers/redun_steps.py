@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 import side
 from redun import Scheduler, task
 from redun.config import Config
 
 logging.disable(logging.CRITICAL)
+# It shows a call by showing the calls it waits for, one inside the other.
+sys.setrecursionlimit(20_000)
 
 
 @task(namespace="steps")
