@@ -10,7 +10,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from framework0.artifacts.formats import FORMATS, encode_json, format_of
+    from framework0.artifacts.formats import (
+        FORMATS,
+        encode_json,
+        format_of,
+        holds_references,
+    )
     from framework0.artifacts.reference import (
         MARK,
         Artifact,
@@ -33,6 +38,7 @@ _HOME = {
     "artifacts_in": "reference",
     "encode_json": "formats",
     "format_of": "formats",
+    "holds_references": "formats",
     "listed": "sweeping",
     "plain": "reference",
     "references": "reference",
@@ -51,6 +57,7 @@ __all__ = [
     "artifacts_in",
     "encode_json",
     "format_of",
+    "holds_references",
     "listed",
     "plain",
     "references",

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from framework0.context.snapshot import Snapshot
     from framework0.context.subscriptions import Subscription
     from framework0.context.transaction import Transaction
-    from framework0.context.values import check_json
+    from framework0.context.values import check_json, check_sized, freeze, weigh
     from framework0.context.view import ContextView
 
 _HOME = {
@@ -43,8 +43,11 @@ _HOME = {
     "Write": "change",
     "check_json": "values",
     "check_key": "patterns",
+    "check_sized": "values",
+    "freeze": "values",
     "matcher": "patterns",
     "replay": "history",
+    "weigh": "values",
 }
 
 __all__ = [
@@ -64,8 +67,11 @@ __all__ = [
     "Write",
     "check_json",
     "check_key",
+    "check_sized",
+    "freeze",
     "matcher",
     "replay",
+    "weigh",
 ]
 
 

@@ -15,13 +15,18 @@ from zlib import crc32
 
 from framework0.context.change import Change, Entry
 from framework0.context.history import rebase
+from framework0.context.values import MARK
 from framework0.errors import JournalCorrupt, JournalError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from typing import Any
+
+    from framework0.artifacts import Artifacts
+
+    Home = Callable[[], Artifacts]
 
 _TABLES = """
 CREATE TABLE IF NOT EXISTS changes (
@@ -60,7 +65,12 @@ FROM changes WHERE context = ? AND id <= ? ORDER BY version
 """
 
 # Text in SQLite is UTF-8 without exceptions; frozen values hold no lone surrogate.
-_encode = JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+_encode = JSONEncoder(
+    ensure_ascii=False,
+    allow_nan=False,
+    separators=(",", ":"),
+    default=lambda leaf: leaf.to_json(),
+).encode
 
 
 class ChangeLog:
@@ -128,14 +138,19 @@ class ChangeLog:
         return last
 
     @staticmethod
-    def read(connection: sqlite3.Connection, context_id: str, since: int = 0) -> Iterator[Change]:
+    def read(
+        connection: sqlite3.Connection,
+        context_id: str,
+        since: int = 0,
+        home: Home | None = None,
+    ) -> Iterator[Change]:
         """Verify the log of ``context_id``, then yield its changes after version ``since``.
 
         They come in version order, whatever the order of commits was. Raises JournalCorrupt before
-        the first one when the log is damaged.
+        the first one when the log is damaged. ``home`` returns where references load their values.
         """
         last = ChangeLog.verify(connection, context_id)
-        return _replay(connection, context_id, since, last)
+        return _replay(connection, context_id, since, last, home)
 
     @staticmethod
     def remove(connection: sqlite3.Connection, context_id: str) -> int:
@@ -145,14 +160,18 @@ class ChangeLog:
 
 
 def _replay(
-    connection: sqlite3.Connection, context_id: str, since: int, last: int
+    connection: sqlite3.Connection,
+    context_id: str,
+    since: int,
+    last: int,
+    home: Home | None,
 ) -> Iterator[Change]:
     entries: dict[str, Entry] = {}
     removed_at: dict[str, int] = {}
     for row in connection.execute(_IN_ORDER_OF_VERSIONS, (context_id, last)):
         version, key, text, who, run, step, attempt, at = row
         removed = text is None
-        value = None if removed else _decode(text, context_id, version)
+        value = None if removed else _decode(text, context_id, version, home)
         blank = Change(version, key, value, removed, None, False, who, run, step, attempt, at)
         change = rebase(blank, entries.get(key), removed_at.get(key, 0))
         if removed:
@@ -164,14 +183,19 @@ def _replay(
             yield change
 
 
-def _decode(text: str, context_id: str, version: int) -> Any:
+def _decode(text: str, context_id: str, version: int, home: Home | None) -> Any:
     try:
-        return loads(text)
+        value = loads(text)
     except ValueError as error:
         raise JournalError(
             f"the context log of {context_id} holds a value at version {version} that is no JSON "
             f"({error}); another version of this program must have written it"
         ) from error
+    if MARK not in text:
+        return value
+    from framework0.artifacts import revive
+
+    return revive(value, None if home is None else home())
 
 
 def _checksum(stored: tuple[Any, ...], before: int) -> int:

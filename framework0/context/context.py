@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from framework0.context.dispatcher import Dispatcher
     from framework0.context.limits import ValueLimits
     from framework0.context.subscriptions import Subscription
+    from framework0.context.values import Hold
 
 # How long close() waits for subscribers to be told about what was written before it.
 CLOSE_SECONDS = 5.0
@@ -81,7 +82,11 @@ class Context(Writing):
         ``on_change`` is called with each of its changes, in the writing thread, right after it
         happened; it must be quick and must not change the values.
         """
-        return ContextView(self, self._store, self._limits, author, on_change)
+        return ContextView(self, self._store, self._limits, author, on_change, self._hold)
+
+    def keep_with(self, hold: Hold) -> None:
+        """Have what is not JSON kept by ``hold``, which returns a reference or None, from now on."""
+        self._hold = hold
 
     def subscribe(
         self,

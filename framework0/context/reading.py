@@ -73,6 +73,18 @@ class Reading:
         entry = self._entry(key)
         return 0 if entry is None else entry[1]
 
+    def kept(self, key: str) -> Any:
+        """Return a copy of the value of ``key`` as a journal keeps it: JSON, artifacts as references.
+
+        None when the key is absent. Nothing is loaded.
+        """
+        entry = self._entry(key)
+        if entry is None or type(entry[0]) in SCALARS:
+            return None if entry is None else entry[0]
+        from framework0.artifacts import plain
+
+        return plain(entry[0])
+
     def keys(self, pattern: str = EVERYTHING) -> list[str]:
         """Return the present keys that match, sorted; see :mod:`framework0.context.patterns`."""
         return sorted(filter(matcher(pattern), self._store.keys()))

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from framework0.context.change import Change, Entry, Store
     from framework0.context.limits import ValueLimits
+    from framework0.context.values import Hold
 
     Commit = Callable[[Sequence[Write], dict[str, int], int | None], tuple[Change, ...]]
 
@@ -29,13 +30,19 @@ class Transaction:
     """
 
     def __init__(
-        self, store: Store, commit: Commit, expected: dict[str, int], limits: ValueLimits
+        self,
+        store: Store,
+        commit: Commit,
+        expected: dict[str, int],
+        limits: ValueLimits,
+        hold: Hold | None = None,
     ) -> None:
         self._store = store
         self._commit = commit
         self._expected = expected
         self._expected_version: int | None = None
         self._limits = limits
+        self._hold = hold
         self._writes: dict[str, Write] = {}
         self._open = True
         self.version = 0
@@ -85,7 +92,7 @@ class Transaction:
     def set(self, key: str, value: Any) -> None:
         """Set ``key`` to a copy of ``value`` when the block ends."""
         key = check_key(key)
-        self._plan(Write(key, freeze(value, self._limits, key)))
+        self._plan(Write(key, freeze(value, self._limits, key, self._hold)))
 
     def delete(self, key: str) -> bool:
         """Remove ``key`` when the block ends; False when this transaction sees no such key."""

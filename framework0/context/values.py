@@ -18,10 +18,13 @@ from framework0.errors import ValueRefused
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
     from typing import Any
 
+    from framework0.artifacts import Artifact
     from framework0.context.limits import ValueLimits
+
+    Hold = Callable[[Any], Artifact | None]
 
 NOTHING = type(None)
 SCALARS = frozenset({NOTHING, bool, int, float, str})
@@ -32,6 +35,10 @@ _REAL = frozenset({float})
 _SMALLEST, _LARGEST = -(2**63), 2**63 - 1
 _BITS_PER_DIGIT = 3.3219280948873626
 _PATH_SHOWN = 120
+# Of JSON: a number with its comma, or the signs around a key.
+_ITEM_BYTES = 12
+# As in framework0.artifacts, which most runs never load.
+MARK = "$artifact"
 
 # What to store instead, by the name of the type: these modules may not even be installed.
 _INSTEAD = {
@@ -69,10 +76,17 @@ _INSTEAD = {
 }
 
 
-def freeze(value: Any, limits: ValueLimits = VALUE_LIMITS, key: str | None = None) -> Any:
+def freeze(
+    value: Any,
+    limits: ValueLimits = VALUE_LIMITS,
+    key: str | None = None,
+    hold: Hold | None = None,
+) -> Any:
     """Return a private copy of ``value``, proved to be JSON; plain scalars are returned as they are.
 
-    ``key`` names the value in messages. Raises :class:`~framework0.errors.ValueRefused`.
+    ``key`` names the value in messages. ``hold`` is asked for a reference to what is not JSON (an
+    array, a table, bytes) and answers None when it has none. Raises
+    :class:`~framework0.errors.ValueRefused`.
     """
     kind = type(value)
     if (
@@ -84,7 +98,7 @@ def freeze(value: Any, limits: ValueLimits = VALUE_LIMITS, key: str | None = Non
     ):
         return value
     try:
-        return _Walk(limits).freeze(value, 0)
+        return _Walk(limits, hold).freeze(value, 0)
     except _Refusal as refusal:
         raise _explain(value, refusal, key) from None
 
@@ -97,6 +111,25 @@ def check_json(value: Any) -> Any:
     return freeze(value)
 
 
+def check_sized(value: Any) -> tuple[Any, int]:
+    """Return what :func:`check_json` returns, and about how many bytes its JSON has.
+
+    The estimate is a by-product of the check: within a factor of four, and 0 for single numbers.
+    """
+    kind = type(value)
+    if kind is dict or kind is list:
+        walk = _Walk(VALUE_LIMITS)
+        try:
+            frozen = walk.freeze(value, 0)
+        except _Refusal as refusal:
+            raise _explain(value, refusal, None) from None
+        return frozen, walk.characters + _ITEM_BYTES * walk.items
+    frozen = freeze(value)
+    if type(frozen) in (list, dict):
+        return frozen, weigh(frozen)
+    return frozen, len(frozen) if type(frozen) is str else 0
+
+
 def thaw(value: Any) -> Any:
     """Return a copy of a frozen value that its receiver may change; scalars need no copy."""
     kind = type(value)
@@ -106,6 +139,9 @@ def thaw(value: Any) -> Any:
         if SCALARS.issuperset(map(type, value)):
             return value.copy()
         return [item if type(item) in SCALARS else thaw(item) for item in value]
+    if kind is not dict:
+        # A reference: what its file holds, in memory that nobody can change.
+        return value.load()
     if SCALARS.issuperset(map(type, value.values())):
         return value.copy()
     return {key: item if type(item) in SCALARS else thaw(item) for key, item in value.items()}
@@ -151,10 +187,11 @@ class _Refusal(Exception):
 class _Walk:
     """One walk through one value, counting what it has seen."""
 
-    __slots__ = ("characters", "items", "limits")
+    __slots__ = ("characters", "hold", "items", "limits")
 
-    def __init__(self, limits: ValueLimits) -> None:
+    def __init__(self, limits: ValueLimits, hold: Hold | None = None) -> None:
         self.limits = limits
+        self.hold = hold
         self.items = 0
         self.characters = 0
 
@@ -169,9 +206,23 @@ class _Walk:
             return self._freeze_array(value, depth)
         plain = _plain(value)
         if plain is None:
-            raise _Refusal(_not_json(value))
+            return self._reference(value)
         self._check_scalar(plain, type(plain))
         return plain
+
+    def _reference(self, value: Any) -> Artifact:
+        """Return the reference that stands for what is not JSON."""
+        from framework0.artifacts import Artifact
+
+        if type(value) is Artifact:
+            return value
+        try:
+            reference = None if self.hold is None else self.hold(value)
+        except ValueRefused as refused:
+            raise _Refusal(str(refused).removeprefix("the value ")) from None
+        if reference is None:
+            raise _Refusal(_not_json(value))
+        return reference
 
     def _check_scalar(self, value: Any, kind: type) -> None:
         if kind is str:
@@ -206,6 +257,8 @@ class _Walk:
         # A dict subclass may override items(); what it stores is what dict itself says.
         copy: dict[Any, Any] = dict(dict.items(value))
         self._enter(len(copy), depth)
+        if MARK in copy:
+            raise _Refusal(f"has the key {MARK!r}, which makes an object a reference; rename it")
         if not self._all_plain(copy) or not _TEXT.issuperset(map(type, copy)):
             copy = {self._freeze_name(name): item for name, item in copy.items()}
         if self._all_plain(copy.values()):

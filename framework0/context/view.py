@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from framework0.context.history import Undoing
     from framework0.context.limits import ValueLimits
     from framework0.context.subscriptions import Subscription
+    from framework0.context.values import Hold
 
 
 class ContextView(Writing):
@@ -45,8 +46,10 @@ class ContextView(Writing):
         limits: ValueLimits,
         author: Author,
         on_change: Callable[[Change], object] | None = None,
+        hold: Hold | None = None,
     ) -> None:
         super().__init__(store, limits)
+        self._hold = hold
         self._context = context
         self._on_change = on_change
         # Held around each write: after close() nothing can still be on its way into ``changes``.

@@ -20,24 +20,28 @@ if TYPE_CHECKING:
     from framework0.context.change import Change, Store
     from framework0.context.limits import ValueLimits
     from framework0.context.transaction import Transaction
+    from framework0.context.values import Hold
 
 
 class Writing(Reading, ABC):
     """Everything that can be done to a context. Each call is one atomic change, or none."""
 
-    __slots__ = ("_limits",)
+    __slots__ = ("_hold", "_limits")
 
     def __init__(self, store: Store, limits: ValueLimits = VALUE_LIMITS) -> None:
         super().__init__(store)
         self._limits = limits
+        # Asked for a reference to what is not JSON; a context of a run has it.
+        self._hold: Hold | None = None
 
     def set(self, key: str, value: Any) -> int:
         """Set ``key`` to a copy of ``value`` and return the version of the change.
 
-        Raises :class:`~framework0.errors.ValueRefused` when the value is not JSON.
+        In a run, arrays, tables and bytes are kept as artifacts; reading them gives memory that cannot
+        be changed. Raises :class:`~framework0.errors.ValueRefused` for what else is not JSON.
         """
         key = check_key(key)
-        write = Write(key, freeze(value, self._limits, key))
+        write = Write(key, freeze(value, self._limits, key, self._hold))
         return self._write((write,))[0].version
 
     def __setitem__(self, key: str, value: Any) -> None:
@@ -61,7 +65,7 @@ class Writing(Reading, ABC):
         for _ in range(CONFLICT_RETRIES):
             entry = self._store.get(key)
             value = function(default if entry is None else thaw(entry.value))
-            frozen = freeze(value, self._limits, key)
+            frozen = freeze(value, self._limits, key, self._hold)
             try:
                 self._write((Write(key, frozen),), {key: 0 if entry is None else entry.version})
             except VersionConflict:
@@ -85,7 +89,7 @@ class Writing(Reading, ABC):
         from framework0.context.transaction import Transaction
 
         expected = {check_key(key): version for key, version in (expected_versions or {}).items()}
-        return Transaction(self._store, self._write, expected, self._limits)
+        return Transaction(self._store, self._write, expected, self._limits, self._hold)
 
     def restore(self, picture: int | Mapping[str, Any]) -> int:
         """Make the context hold exactly ``picture`` (a version, a snapshot, a dict) in one step.

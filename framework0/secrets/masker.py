@@ -29,6 +29,8 @@ _ENDS: Final = r"(?:(?:\\+r)?\\+n|[\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029]+)"
 _LINE_END: Final = re.compile(_ENDS + r"\Z")
 _BROKEN: Final = re.compile(rf"(?s:.*?){_ENDS}|(?s:.+)\Z")
 
+_SPELLINGS: Final = ("utf-8", "utf-16-le", "utf-16-be", "utf-32-le", "utf-32-be")
+
 _AROUND: Final = " \t\"'`\\,;:()[]{}<>|+&"
 """Characters a printer puts around the pieces of a text that it breaks over lines."""
 
@@ -98,6 +100,18 @@ class Masker:
             shown = repr(value)
             return value if self.mask(shown) == shown else MASK
         return value
+
+    def is_in(self, content: bytes | memoryview) -> bool:
+        """Say whether bytes hold a secret, spelled in UTF-8, or in UTF-16 or UTF-32 as arrays do.
+
+        Not found: a secret in what is compressed, encrypted, or split over several parts.
+        """
+        whole = bytes(content)
+        return any(
+            form.encode(encoding, "surrogatepass") in whole
+            for form in self._forms
+            for encoding in _SPELLINGS
+        )
 
     def safe_cut(self, text: str) -> int:
         """Return how many leading characters of ``text`` no later text can make part of a secret."""

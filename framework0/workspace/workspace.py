@@ -61,6 +61,11 @@ class Workspace:
         """The folder for what can be computed again."""
         return self.state / "cache"
 
+    @property
+    def artifacts(self) -> Path:
+        """The folder of values that are large or no JSON, whether it exists or not."""
+        return self.state / "artifacts"
+
     def ensure_state(self) -> Path:
         """Create the state folder, closed to other users and to version control, and return it.
 

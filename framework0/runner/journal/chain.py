@@ -14,8 +14,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Final
 
+
+def _reference(value: Any) -> Any:
+    """Return what stands in a row for an artifact, the one thing in a value that is no JSON."""
+    from framework0.artifacts import Artifact
+
+    if type(value) is Artifact:
+        return value.to_json()
+    raise TypeError(f"a {type(value).__name__} is not JSON")
+
+
 encode: Final = json.JSONEncoder(
-    separators=(",", ":"), check_circular=False, allow_nan=False
+    separators=(",", ":"), check_circular=False, allow_nan=False, default=_reference
 ).encode
 """JSON as the journal writes it: ASCII only, no spaces, no NaN; the same value, the same text."""
 

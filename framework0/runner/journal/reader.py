@@ -19,10 +19,14 @@ from framework0.tuples import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Callable
     from pathlib import Path
     from typing import Any, Final
 
+    from framework0.artifacts import Artifacts
     from framework0.context import Change
+
+    Home = Callable[[], Artifacts]
 
 _RUN: Final = f"SELECT {COLUMNS} FROM runs WHERE id = ?"  # noqa: S608
 
@@ -31,6 +35,8 @@ _ALL_RUNS: Final = f"SELECT {COLUMNS} FROM runs NOT INDEXED"  # noqa: S608
 _BATCHES: Final = (
     "SELECT id, records, CAST(text AS BLOB), crc FROM batches WHERE id BETWEEN ? AND ? ORDER BY id"
 )
+
+_MARK: Final = b'"$artifact"'
 
 
 class Stored(NamedTuple):
@@ -43,16 +49,19 @@ class Stored(NamedTuple):
     position: tuple[int, int, int]
 
 
-def read_stored(connection: sqlite3.Connection, path: Path, run_id: str) -> Stored | None:
+def read_stored(
+    connection: sqlite3.Connection, path: Path, run_id: str, home: Home | None = None
+) -> Stored | None:
     """Return all of one run from one consistent look at the database; None when it has no such run.
 
+    References to artifacts load their values from what ``home`` returns.
     Raises :class:`~framework0.errors.JournalCorrupt` naming the run and the first entry that
     cannot be trusted.
     """
     with explained(path, "read"):
         connection.execute("BEGIN")
         try:
-            return _read(connection, path, run_id)
+            return _read(connection, path, run_id, home)
         finally:
             connection.execute("ROLLBACK")
 
@@ -84,15 +93,17 @@ def history_of(stored: Stored, marks_path: Path, state: str) -> RunHistory:
     )
 
 
-def _read(connection: sqlite3.Connection, path: Path, run_id: str) -> Stored | None:
+def _read(
+    connection: sqlite3.Connection, path: Path, run_id: str, home: Home | None
+) -> Stored | None:
     found = connection.execute(_RUN, (run_id,)).fetchone()
     row = _search(connection, path, run_id) if found is None else RunRow(*found).verified(path)
     if row is None:
         return None
-    items, position = _read_batches(connection, path, row)
+    items, position = _read_batches(connection, path, row, home)
     _check_end(connection, path, row, position)
     text = _read_recipe(connection, path, row)
-    changes = list(ChangeLog.read(connection, row.id))
+    changes = list(ChangeLog.read(connection, row.id, home=home))
     return Stored(row, text, items, changes, position)
 
 
@@ -106,7 +117,7 @@ def _search(connection: sqlite3.Connection, path: Path, run_id: str) -> RunRow |
 
 
 def _read_batches(
-    connection: sqlite3.Connection, path: Path, row: RunRow
+    connection: sqlite3.Connection, path: Path, row: RunRow, home: Home | None
 ) -> tuple[list[list[Any]], tuple[int, int, int]]:
     items: list[list[Any]] = []
     crc = row.seed
@@ -121,6 +132,10 @@ def _read_batches(
         batch = json.loads(text)
         if len(batch) != count:
             raise _damaged(path, row.id, len(items) + 1)
+        if _MARK in text:
+            from framework0.artifacts import revive
+
+            batch = revive(batch, None if home is None else home())
         items += batch
     return items, (number, len(items), crc)
 

@@ -67,6 +67,7 @@ class RunRecorder:
         self.synchronous = writer.synchronous
         self.on_durable: Callable[[Sequence[AttemptRecord]], None] | None = None
         self.on_failure: Callable[[Exception], None] | None = None
+        self.told: Callable[[str], str] | None = None
         self.mark_started: Callable[[int], int] = marks.add
         self._writer = writer
         self._marks = marks
