@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from framework0.logs.binding import Binding as Binding
     from framework0.logs.binding import bind as bind
     from framework0.logs.binding import bound_step as bound_step
+    from framework0.logs.bounded import BoundedLog as BoundedLog
     from framework0.logs.capture import Capture as Capture
     from framework0.logs.capture import capture_output as capture_output
     from framework0.logs.loggers import configure as configure
@@ -24,6 +24,7 @@ _HOMES = {
     "STDERR": "steplog",
     "STDOUT": "steplog",
     "Binding": "binding",
+    "BoundedLog": "bounded",
     "Capture": "capture",
     "Mask": "steplog",
     "StepLog": "steplog",
@@ -41,6 +42,7 @@ __all__ = [
     "STDERR",
     "STDOUT",
     "Binding",
+    "BoundedLog",
     "Capture",
     "Mask",
     "StepLog",

@@ -112,6 +112,13 @@ class StepLog:
         """Append raw bytes; what is not UTF-8 reaches the file unchanged."""
         self.write(data.decode("utf-8", "surrogateescape"), stream, terminal)
 
+    def take(self, data: bytes) -> None:
+        """Append what another process has written, at once; it is shown where this log is shown."""
+        # Only the router of a run, which stands for stdout while it lasts, knows of a terminal.
+        terminal = getattr(sys.stdout, "terminal_for", _nowhere)(self)
+        self.write_bytes(data, STDOUT, terminal)
+        self.flush(terminal)
+
     def flush(self, terminal: Any = None) -> None:
         """Write the unfinished lines too, unless a masker must see the rest of them first."""
         if self.masker is None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from framework0.testing.clock import FakeClock
 from framework0.testing.executor import FakeExecutor
+from framework0.testing.pools import FakePools
 from framework0.testing.recorder import MemoryRecorder
 
-__all__ = ["FakeClock", "FakeExecutor", "MemoryRecorder"]
+__all__ = ["FakeClock", "FakeExecutor", "FakePools", "MemoryRecorder"]

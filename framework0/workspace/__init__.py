@@ -9,12 +9,21 @@ from framework0.workspace.process import Identity, is_alive, started_at, this_pr
 from framework0.workspace.settings import Settings
 from framework0.workspace.workspace import Workspace, find_workspace, is_id
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from framework0.workspace.person import user_name as user_name
+    from framework0.workspace.pools import PoolSlots as PoolSlots
+    from framework0.workspace.pools import pool_text as pool_text
+    from framework0.workspace.pools import pool_users as pool_users
+    from framework0.workspace.pools import pools_folder as pools_folder
+
 __all__ = [
     "FileSystem",
     "Gate",
     "Holder",
     "Identity",
     "Lock",
+    "PoolSlots",
     "Settings",
     "Workspace",
     "filesystem_of",
@@ -25,6 +34,23 @@ __all__ = [
     "is_id",
     "make_private_folder",
     "open_private",
+    "pool_text",
+    "pool_users",
+    "pools_folder",
     "started_at",
     "this_process",
+    "user_name",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Few recipes use pools: the others do not load them.
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "user_name":
+        from framework0.workspace.person import user_name
+
+        return user_name
+    from framework0.workspace import pools
+
+    return getattr(pools, name)

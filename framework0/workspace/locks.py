@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import time
-from typing import TYPE_CHECKING, Final, Self
 
 from framework0.errors import LockHeld
 from framework0.tuples import NamedTuple
@@ -16,10 +15,12 @@ from framework0.workspace import kernel
 from framework0.workspace.files import open_private, open_to_look, trouble
 from framework0.workspace.process import this_process
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
     from types import TracebackType
+    from typing import Final, Self
 
 _LOOK_AGAIN: Final = 0.01
 """Seconds between two attempts while waiting with a time limit, which flock itself cannot."""
@@ -137,6 +138,27 @@ def hold(path: Path, note: str = "", *, timeout: float | None = 0.0) -> Lock:
             raise
         # Somebody removed the file between our opening and our locking it: begin again.
         os.close(descriptor)
+
+
+def hold_now(path: Path, note: str = "") -> Lock | None:
+    """Take the lock at ``path`` if it is free at this moment, else return None, and say no more.
+
+    Somebody who is just asking who holds it counts as a holder here. Raises
+    :class:`~framework0.errors.RefusedError` as :func:`hold` does.
+    """
+    while True:
+        descriptor = open_private(path)
+        try:
+            taken = kernel.lock(descriptor)
+            if taken and _is_at(path, descriptor):
+                _describe(descriptor, note)
+                return Lock(path, descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        os.close(descriptor)
+        if not taken:
+            return None
 
 
 def holder(path: Path) -> Holder | None:

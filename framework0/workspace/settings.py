@@ -57,6 +57,14 @@ MAX_DAYS: Final = 36_500
 
 MAX_ARTIFACT_BYTES: Final = 2**60
 
+DEFAULT_CACHE_BYTES: Final = 256 * 1024 * 1024
+"""Some hundred thousand small results; the least used make place for new ones."""
+
+MIN_CACHE_BYTES: Final = 64 * 1024
+
+DEFAULT_CACHE_TTL: Final = 30 * 86400.0
+"""Seconds; what nobody computed anew for a month is rather forgotten than right."""
+
 
 class Settings(NamedTuple):
     """The workspace's own defaults; the command line overrides them.
@@ -70,6 +78,8 @@ class Settings(NamedTuple):
     JSON of more than ``artifact_threshold`` bytes becomes a file. Artifacts that ended runs refer to
     go ``artifact_max_age`` seconds after their last use (0: never), and those not used for longest
     when all together take more than ``artifact_max_bytes`` (0: no bound).
+    Cached results of steps take at most ``cache_max_bytes`` and are good for ``cache_ttl`` seconds (0:
+    for ever, unless the step says otherwise).
     """
 
     concurrency: int = 0
@@ -85,6 +95,8 @@ class Settings(NamedTuple):
     artifact_threshold: int = DEFAULT_THRESHOLD
     artifact_max_age: float = 0.0
     artifact_max_bytes: int = 0
+    cache_max_bytes: int = DEFAULT_CACHE_BYTES
+    cache_ttl: float = DEFAULT_CACHE_TTL
 
 
 class _Wrong(Exception):
@@ -98,36 +110,21 @@ def settings_from(table: Mapping[str, Any], file: str, text: str, header: str = 
     and every value that does not fit, each with file, line and column.
     """
     values: dict[str, Any] = {}
-    pools: dict[str, int] = {}
     problems: list[Problem] = []
     for key, value in table.items():
-        if key == "limits" and isinstance(value, dict):
-            inner = f"{header}.limits" if header else "limits"
-            problems += _check(value, _LIMITS, values, file, text, inner)
-        elif key == "limits":
-            problems.append(_problem("limits must be a table", key, file, text, header))
-        elif key == "pools" and isinstance(value, dict):
-            inner = f"{header}.pools" if header else "pools"
-            problems += _check(value, _Pools(), pools, file, text, inner)
-            values["pools"] = pools
-        elif key == "pools":
-            problems.append(_problem("pools must be a table", key, file, text, header))
-        elif key == "files" and isinstance(value, dict):
-            found: dict[str, Any] = {}
-            inner = f"{header}.files" if header else "files"
-            problems += _check(value, _FILES, found, file, text, inner)
-            values.update((f"file_{name}", setting) for name, setting in found.items())
-        elif key == "artifacts" and isinstance(value, dict):
-            kept: dict[str, Any] = {}
-            inner = f"{header}.artifacts" if header else "artifacts"
-            problems += _check(value, _ARTIFACTS, kept, file, text, inner)
-            values.update((f"artifact_{name}", setting) for name, setting in kept.items())
-        elif key == "artifacts":
-            problems.append(_problem("artifacts must be a table", key, file, text, header))
-        elif key == "files":
-            problems.append(_problem("files must be a table", key, file, text, header))
-        else:
+        if key not in _TABLES:
             problems += _check({key: value}, _KEYS, values, file, text, header)
+        elif isinstance(value, dict):
+            known, prefix = _TABLES[key]
+            found: dict[str, Any] = {}
+            inner = f"{header}.{key}" if header else key
+            problems += _check(value, known, found, file, text, inner)
+            if prefix is None:
+                values[key] = found
+            else:
+                values.update((prefix + name, setting) for name, setting in found.items())
+        else:
+            problems.append(_problem(f"{key} must be a table", key, file, text, header))
     if problems:
         lines = "\n".join(str(problem) for problem in problems)
         raise WorkspaceError(f"the workspace's settings are wrong:\n{lines}")
@@ -239,7 +236,23 @@ _ARTIFACTS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "max_bytes": _whole(0, MAX_ARTIFACT_BYTES),
 }
 
+_CACHE: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "max_bytes": _whole(MIN_CACHE_BYTES, MAX_ARTIFACT_BYTES),
+    "ttl": _days,
+}
+
 _FILES: Final[Mapping[str, Callable[[Any], Any]]] = {"roots": _names}
+
+_TABLES: Final[Mapping[str, tuple[Mapping[str, Callable[[Any], Any]], str | None]]] = {
+    "artifacts": (_ARTIFACTS, "artifact_"),
+    "cache": (_CACHE, "cache_"),
+    "files": (_FILES, "file_"),
+    "limits": (_LIMITS, ""),
+    "pools": (_Pools(), None),
+}
+"""The tables of settings: what may stand in each, and how the names in Settings begin; None: as they
+are, in one mapping.
+"""
 
 
 def _near(key: str, known: Mapping[str, object]) -> str:

@@ -232,3 +232,40 @@ def test_a_file_that_cannot_be_read_is_named(tmp_path, monkeypatch):
         WorkspaceError, match=r"cannot read .*framework0\.toml: Permission denied .errno 13."
     ):
         _find(tmp_path)
+
+
+def test_pools_and_the_bound_of_logs_are_settings(tmp_path):
+    (tmp_path / "framework0.toml").write_text(
+        "[pools]\ngpu = 2\ndata-base_1 = 10000\n[limits]\nmax_log_bytes = 1000000\n"
+    )
+    settings = find_workspace(tmp_path).settings
+    assert settings.pools == {"gpu": 2, "data-base_1": 10000}
+    assert settings.max_log_bytes == 1_000_000
+
+
+@pytest.mark.parametrize(
+    ("line", "said"),
+    [
+        ("gpu = 0", "gpu must be a whole number from 1 to 10000, not 0"),
+        ("gpu = 1.5", "gpu must be a whole number from 1 to 10000, not 1.5"),
+        ("gpu = true", "gpu must be a whole number from 1 to 10000, not True"),
+        ("GPU = 1", "unknown setting 'GPU' (a pool's name has up to 60 letters in lower case"),
+        ('"../up" = 1', "unknown setting '../up' (a pool's name"),
+        ('"" = 1', "unknown setting '' (a pool's name"),
+        (f"{'x' * 61} = 1", "(a pool's name"),
+    ],
+)
+def test_a_wrong_pool_is_told_with_its_place(tmp_path, line, said):
+    file = tmp_path / "framework0.toml"
+    file.write_text(f"[pools]\n{line}\n")
+    with pytest.raises(WorkspaceError) as caught:
+        find_workspace(tmp_path)
+    assert f"{file}:" in str(caught.value)
+    assert said in str(caught.value)
+
+
+def test_pools_must_be_a_table(tmp_path):
+    file = tmp_path / "framework0.toml"
+    file.write_text("pools = 3\n")
+    with pytest.raises(WorkspaceError, match=rf"{file}:1:1: pools must be a table"):
+        find_workspace(tmp_path)
