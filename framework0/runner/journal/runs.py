@@ -80,8 +80,7 @@ def find(
         for run in runs:
             if wanted is None or wanted(run):
                 return run.run_id
-        kind = "there is no run yet" if not runs else f"none of the {len(runs)} runs fits"
-        raise RunNotFound(f"{kind}: name one, or begin one with `framework0 run`")
+        raise RunNotFound(f"{_none_fits(runs)}: name one, or begin one with `framework0 run`")
     matching = [run.run_id for run in runs if run.run_id.startswith(prefix)] if prefix else []
     if prefix in matching or len(matching) == 1:
         return prefix if prefix in matching else matching[0]
@@ -92,6 +91,15 @@ def find(
         if prefix and run.name == prefix:
             return run.run_id
     raise RunNotFound(f"no run begins with {prefix!r}: {_near(runs, prefix)}")
+
+
+def _none_fits(runs: Sequence[RunSummary]) -> str:
+    if not runs:
+        return "there is no run yet"
+    latest = f"the latest, {runs[0].run_id}, is {runs[0].state}"
+    if runs[0].state == RUNNING:
+        latest += f" in process {runs[0].pid} on {runs[0].host}"
+    return f"none of the {len(runs)} runs fits ({latest})"
 
 
 def prunable(runs: Sequence[RunSummary], keep: int | None, since: float | None) -> list[RunSummary]:
