@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from framework0.runner import Journal
+
 STEPS = """
 import os
 
@@ -55,7 +57,18 @@ class Place:
         os.close(go)
         assert os.read(heard, 1) == b"x", process.communicate()
         os.close(heard)
+        # It may begin before the steps it follows are durable; what a kill may then repeat is not
+        # what is asked here.
+        while self.acknowledged() < 40:
+            continue
         return process, let_go
+
+    def acknowledged(self):
+        journal = Journal(self.journal)
+        try:
+            return len(journal.read(journal.runs()[0].run_id).attempts)
+        finally:
+            journal.close()
 
     def popen(self, *words, pass_fds=(), **env):
         return subprocess.Popen(
