@@ -26,8 +26,15 @@ _BUILTIN: Final = "framework0.scriptlets.builtin"
 
 BUILTIN_SCRIPTLETS: Final = MappingProxyType(
     {
+        "assert": (f"{_BUILTIN}.asserting", "Assert"),
+        "files": (f"{_BUILTIN}.files", "Files"),
         "http": (f"{_BUILTIN}.http", "Http"),
+        "notify": (f"{_BUILTIN}.notify", "Notify"),
+        "poll": (f"{_BUILTIN}.poll", "Poll"),
         "read": (f"{_BUILTIN}.read", "Read"),
+        "sql": (f"{_BUILTIN}.sql", "Sql"),
+        "template": (f"{_BUILTIN}.template", "Template"),
+        "wait": (f"{_BUILTIN}.wait", "Wait"),
         "write": (f"{_BUILTIN}.write", "Write"),
     }
 )

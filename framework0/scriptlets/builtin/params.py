@@ -45,10 +45,3 @@ def texts(name: str, value: Any) -> list[str]:
     if not isinstance(found, list) or not found or not all(isinstance(one, str) for one in found):
         raise UsageError(f"{name} must be a text or a list of texts")
     return found
-
-
-def positive(name: str, value: int) -> int:
-    """Return a whole number above zero; raise UsageError for another."""
-    if value < 1:
-        raise UsageError(f"{name} must be 1 or more, not {value}")
-    return value

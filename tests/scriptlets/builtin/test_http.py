@@ -272,7 +272,9 @@ def test_a_certificate_is_verified(do, web, monkeypatch):
 
     tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     tls.load_cert_chain(CERTIFICATE)
-    web.server.socket = tls.wrap_socket(web.server.socket, server_side=True)
+    web.server.socket = tls.wrap_socket(
+        web.server.socket, server_side=True, do_handshake_on_connect=False
+    )
     web.text("/x", "there")
     url = f"https://localhost:{web.server.server_port}/x"
     with pytest.raises(ConnectionError, match="not trusted"):

@@ -35,6 +35,7 @@ def test_what_is_written_is_read_again(do, name):
     assert found["format"] == written["format"]
 
 
+@pytest.mark.slow
 @given(
     st.lists(st.lists(st.text(st.characters(exclude_categories=["Cs"])), min_size=2, max_size=2))
 )
@@ -44,6 +45,7 @@ def test_any_text_survives_csv(rows):
     assert list(csv_rows(io.StringIO(content, newline=""), "f", ",", {}, header=True)) == named
 
 
+@pytest.mark.slow
 @given(st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists))
 def test_a_line_of_json_is_one_line(value):
     assert json_text(value, None).count("\n") == 1
