@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from framework0.logs.bounded import BoundedLog as BoundedLog
     from framework0.logs.capture import Capture as Capture
     from framework0.logs.capture import capture_output as capture_output
+    from framework0.logs.jsonlog import json_line as json_line
+    from framework0.logs.jsonlog import json_log as json_log
     from framework0.logs.loggers import configure as configure
     from framework0.logs.loggers import get_logger as get_logger
     from framework0.logs.steplog import STDERR as STDERR
@@ -34,6 +36,8 @@ _HOMES = {
     "configure": "loggers",
     "for_terminal": "terminal",
     "get_logger": "loggers",
+    "json_line": "jsonlog",
+    "json_log": "jsonlog",
     "one_line": "terminal",
     "plain_lines": "terminal",
 }
@@ -52,6 +56,8 @@ __all__ = [
     "configure",
     "for_terminal",
     "get_logger",
+    "json_line",
+    "json_log",
     "one_line",
     "plain_lines",
 ]

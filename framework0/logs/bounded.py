@@ -7,10 +7,9 @@ is still the file itself.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Final
 
-from framework0.logs.steplog import STDOUT, StepLog
+from framework0.logs.steplog import StepLog
 
 if TYPE_CHECKING:
     import os
@@ -30,10 +29,10 @@ _SHARE: Final = 2
 class BoundedLog(StepLog):
     """A :class:`StepLog` whose file never gets longer than ``limit`` bytes, whatever is written.
 
-    The end is written when the log is closed. A log that was killed before has its beginning only.
+    ``limit`` may be read. The end is written when the log is closed. A log that was killed before has its beginning only.
     """
 
-    __slots__ = ("_begun", "_cut_line", "_dropped", "_end", "_head_left", "_limit")
+    __slots__ = ("_begun", "_cut_line", "_dropped", "_end", "_head_left", "limit")
 
     def __init__(
         self,
@@ -44,7 +43,7 @@ class BoundedLog(StepLog):
         limit: int,
     ) -> None:
         super().__init__(path, masker, echo=echo)
-        self._limit = limit
+        self.limit = limit
         self._head_left = limit - LINE_ROOM - self._longest_end()
         self._end = bytearray()
         self._dropped = 0
@@ -52,18 +51,11 @@ class BoundedLog(StepLog):
         self._cut_line = False
 
     def _longest_end(self) -> int:
-        return min(LONGEST_END, (self._limit - LINE_ROOM) // _SHARE)
+        return min(LONGEST_END, (self.limit - LINE_ROOM) // _SHARE)
 
     def fileno(self) -> int:
         """Return a descriptor for a child process to write to: a pipe, read by a thread."""
-        # Only the router of a run, which stands for stdout while it lasts, knows of a terminal.
-        terminal = getattr(sys.stdout, "terminal_for", lambda _log: None)(self)
-        with self._lock:
-            if self._drain is None:
-                from framework0.logs.drain import Drain
-
-                self._drain = Drain(lambda data: self.write_bytes(data, STDOUT, terminal))
-            return self._drain.fileno()
+        return self._drained()
 
     def close(self) -> None:
         """Write what is left, then the end, and close the file. What is written later is lost."""
@@ -78,10 +70,13 @@ class BoundedLog(StepLog):
                 # From its first whole line on, if it has one.
                 start = end.find(b"\n") + 1
                 self._dropped += start
-                line = f"… {self._dropped:,} bytes of output are left out here: max_log_bytes is {self._limit:,} …\n"
+                line = self._left_out(self._dropped)
                 end = (b"\n" if self._cut_line else b"") + line.encode() + end[start:]
             self._end.clear()
             super()._append(end)
+
+    def _left_out(self, count: int) -> str:
+        return f"… {count:,} bytes of output are left out here: max_log_bytes is {self.limit:,} …\n"
 
     def _append(self, data: bytes) -> None:
         if self._closed:

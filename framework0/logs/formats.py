@@ -46,13 +46,13 @@ class HumanFormat(logging.Formatter):
 
 
 class JsonFormat(logging.Formatter):
-    """One JSON object a line: at (UTC), level, logger, message, run, step, attempt, error."""
+    """One JSON object a line: time (UTC), level, logger, message, run, step, attempt, error."""
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the record as one line of ASCII JSON."""
         stamp = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
         fields: dict[str, Any] = {
-            "at": f"{stamp}.{int(record.msecs):03d}Z",
+            "time": f"{stamp}.{int(record.msecs):03d}Z",
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),

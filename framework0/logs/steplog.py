@@ -71,6 +71,9 @@ class StepLog:
         "path",
     )
 
+    ends_lines = False
+    """Whether an unfinished line gets an end when it is written."""
+
     def __init__(
         self,
         path: str | os.PathLike[str],
@@ -136,6 +139,12 @@ class StepLog:
             if self.masker is None and terminal is None:
                 self._release(None)
                 return self._open()
+        return self._drained()
+
+    def _drained(self) -> int:
+        """Return the end of a pipe that a thread empties into this log."""
+        terminal = getattr(sys.stdout, "terminal_for", _nowhere)(self)
+        with self._lock:
             if self._drain is None:
                 from framework0.logs.drain import Drain
 
@@ -156,7 +165,8 @@ class StepLog:
             if self._terminal is not None and any(self._held):
                 # On the terminal other text follows, on a line of its own.
                 self._release(self._terminal)
-                _show(self._terminal, "\n")
+                if not self.ends_lines:
+                    _show(self._terminal, "\n")
             self._release(None)
             self._closed = True
             if self._fd >= 0:
@@ -175,9 +185,14 @@ class StepLog:
             text = _rejoin(text)
         if self.masker is not None:
             text = self.masker.mask(text)
+        text = self._shaped(text)
         self._append(_encode(text))
         if terminal is not None and self.echo is not False:
             _show(terminal, text)
+
+    def _shaped(self, text: str) -> str:
+        """Return masked text as it is written; a kind of log that writes it otherwise says how."""
+        return text
 
     def _append(self, data: bytes) -> None:
         if self.error is not None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 DURABILITIES: Final = ("full", "normal")
 EXECUTORS: Final = ("thread", "process", "serial")
+LOG_FORMATS: Final = ("human", "json")
 
 MAX_CONCURRENCY: Final = 10_000
 """Each running step may cost a thread with its stack; more is a typing mistake."""
@@ -77,7 +78,9 @@ class Settings(NamedTuple):
     ``file_roots`` are the folders that built-in steps may touch (none: the workspace).
     JSON of more than ``artifact_threshold`` bytes becomes a file. Artifacts that ended runs refer to
     go ``artifact_max_age`` seconds after their last use (0: never), and those not used for longest
-    when all together take more than ``artifact_max_bytes`` (0: no bound).
+    when all together take more than ``artifact_max_bytes`` (0: no bound). ``log_format`` is ``human``
+    or ``json`` (empty: nothing is said). ``otel`` tells runs to OpenTelemetry; a page for Prometheus is
+    kept at ``metrics_file``, anew every ``metrics_every`` seconds.
     Cached results of steps take at most ``cache_max_bytes`` and are good for ``cache_ttl`` seconds (0:
     for ever, unless the step says otherwise).
     """
@@ -97,6 +100,10 @@ class Settings(NamedTuple):
     artifact_max_bytes: int = 0
     cache_max_bytes: int = DEFAULT_CACHE_BYTES
     cache_ttl: float = DEFAULT_CACHE_TTL
+    log_format: str = ""
+    otel: bool = False
+    metrics_file: str = ""
+    metrics_every: float = 15.0
 
 
 class _Wrong(Exception):
@@ -215,6 +222,32 @@ _KEYS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "grace": _seconds,
     "env": _names,
     "keep_runs": _whole(0, 1_000_000),
+    "log_format": _one_of(LOG_FORMATS),
+}
+
+def _yes_or_no(value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise _Wrong("true or false")
+    return value
+
+
+def _path(value: Any) -> str:
+    if not isinstance(value, str) or not value or "\0" in value:
+        raise _Wrong("the path of a file")
+    return value
+
+
+def _interval(value: Any) -> float:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    if not number or not 1 <= value <= MAX_GRACE:
+        raise _Wrong(f"a number of seconds from 1 to {MAX_GRACE:g}")
+    return float(value)
+
+
+_TELEMETRY: Final[Mapping[str, Callable[[Any], Any]]] = {
+    "otel": _yes_or_no,
+    "metrics_file": _path,
+    "metrics_every": _interval,
 }
 
 _LIMITS: Final[Mapping[str, Callable[[Any], Any]]] = {
@@ -248,6 +281,7 @@ _TABLES: Final[Mapping[str, tuple[Mapping[str, Callable[[Any], Any]], str | None
     "cache": (_CACHE, "cache_"),
     "files": (_FILES, "file_"),
     "limits": (_LIMITS, ""),
+    "telemetry": (_TELEMETRY, ""),
     "pools": (_Pools(), None),
 }
 """The tables of settings: what may stand in each, and how the names in Settings begin; None: as they

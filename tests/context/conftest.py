@@ -5,8 +5,10 @@ from __future__ import annotations
 import pytest
 
 from framework0.context import Author, Context, MemoryStore
+from framework0.testing import FakeStore
 
 STORES = {
+    "fake": FakeStore,
     "memory": MemoryStore,
 }
 

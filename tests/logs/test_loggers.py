@@ -151,7 +151,7 @@ def test_json_lines_carry_the_same_facts(log, monkeypatch):
             logger.exception("it broke\nbadly")
     (line,) = lines_of(log)
     record = json.loads(line)
-    assert record.pop("at").endswith("Z")
+    assert record.pop("time").endswith("Z")
     assert "ValueError: no\x1b[2J" in record.pop("error")
     assert record == {
         "level": "error",
@@ -167,7 +167,7 @@ def test_json_lines_carry_the_same_facts(log, monkeypatch):
 def test_json_outside_a_step_has_no_step(capsys, monkeypatch):
     monkeypatch.setenv("FRAMEWORK0_LOG", "json")
     get_logger("loader").info("x")
-    assert set(json.loads(capsys.readouterr().err)) == {"at", "level", "logger", "message"}
+    assert set(json.loads(capsys.readouterr().err)) == {"time", "level", "logger", "message"}
 
 
 def test_a_message_cannot_forge_a_record_or_reach_the_terminal(log):

@@ -1,0 +1,52 @@
+"""What a run tells the outside while it lasts: a metrics file for Prometheus, OpenTelemetry spans and figures.
+
+In reading order: ``several`` (more than one observer, and observers that must not hurt), ``waits`` (how
+long steps waited for a place), ``tally`` (what is counted), ``exposition`` and ``textfile`` (the metrics
+file), ``pipeline`` (the OpenTelemetry parts), ``traced`` (spans), ``instruments`` (figures).
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from framework0.telemetry.pipeline import Pipeline as Pipeline
+    from framework0.telemetry.pipeline import is_asked_for as is_asked_for
+    from framework0.telemetry.pipeline import pipeline_of as pipeline_of
+    from framework0.telemetry.several import Harmless as Harmless
+    from framework0.telemetry.several import Several as Several
+    from framework0.telemetry.subject import Subject as Subject
+    from framework0.telemetry.textfile import MetricsFile as MetricsFile
+    from framework0.telemetry.traced import TracedRun as TracedRun
+
+_HOMES = {
+    "Harmless": "several",
+    "MetricsFile": "textfile",
+    "Pipeline": "pipeline",
+    "Several": "several",
+    "Subject": "subject",
+    "TracedRun": "traced",
+    "is_asked_for": "pipeline",
+    "pipeline_of": "pipeline",
+}
+
+__all__ = [
+    "Harmless",
+    "MetricsFile",
+    "Pipeline",
+    "Several",
+    "Subject",
+    "TracedRun",
+    "is_asked_for",
+    "pipeline_of",
+]
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"{__name__}.{home}"), name)
+    globals()[name] = value
+    return value
