@@ -47,7 +47,9 @@ def main() -> None:
     folder, run_id, *words = sys.argv[1:]
     space = find_workspace(explicit=Path(folder))
     watch = Acknowledge()
-    options = Options(observer=watch, concurrency=8)
+    # The control of the power cuts: it may lose what it acknowledged.
+    durability = "normal" if "--normal" in words else None
+    options = Options(observer=watch, concurrency=8, durability=durability)
     if "--ack-early" in words:
         _acknowledge_early(watch)
     if run_id == "-":
