@@ -41,6 +41,11 @@ class Read(BaseScriptlet):
             required=False,
             description="types of CSV columns: string, integer, number, boolean, date",
         ),
+        "nulls": Parameter(
+            list,
+            required=False,
+            description="texts that mean null in CSV columns that are no text, as n/a",
+        ),
         "delimiter": Parameter(
             str,
             required=False,
@@ -97,7 +102,9 @@ class Read(BaseScriptlet):
         try:
             if kind == "csv":
                 columns = params["columns"] or {}
-                found = rows.csv_rows(text, path, delimiter, columns, header=params["header"])
+                found = rows.csv_rows(
+                    text, path, delimiter, columns, params["nulls"] or (), header=params["header"]
+                )
                 return self._counted(found, params["limit"])
             if kind == "jsonl":
                 return self._counted(rows.jsonl_rows(text, path), params["limit"])

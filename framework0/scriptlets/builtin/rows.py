@@ -11,7 +11,7 @@ from framework0.scriptlets.builtin.formats import need_pyarrow
 from framework0.scriptlets.builtin.jsontext import parse_json
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
 CELL_CHARACTERS: Final = 1024 * 1024
 """Characters of one CSV field; more is a quotation mark that was never closed."""
@@ -50,12 +50,18 @@ def broken_encoding(content: IO[bytes], shown: str, encoding: str) -> BrokenFile
 
 
 def csv_rows(
-    text: Iterable[str], shown: str, delimiter: str, columns: Mapping[str, str], *, header: bool
+    text: Iterable[str],
+    shown: str,
+    delimiter: str,
+    columns: Mapping[str, str],
+    nulls: Collection[Any] = (),
+    *,
+    header: bool,
 ) -> Iterator[Any]:
     """Yield a mapping for each row of CSV, or without ``header`` a list.
 
     ``columns`` says which columns are no text: ``integer``, ``number``, ``boolean``, ``date``; an
-    empty field of such a column is None. Raises :class:`BrokenFile` with the line.
+    empty field of such a column is None, and so is one of ``nulls``. Raises :class:`BrokenFile` with the line.
     """
     lines = csv.reader(text, delimiter=delimiter, strict=True)
     names: list[str] | None = None
@@ -79,7 +85,9 @@ def csv_rows(
                 )
             row: dict[Any, Any] = dict(zip(names, fields, strict=True))
             for name, kind in typed:
-                row[name] = _converted(row[name], kind, where, name)
+                field = row[name]
+                blank = not field.strip() or field.strip() in nulls
+                row[name] = None if blank else _converted(field, kind, where, name)
             yield row
     except csv.Error as error:
         raise BrokenFile(f"{shown}:{lines.line_num}: {error}") from None
@@ -108,8 +116,6 @@ def _typed(columns: Mapping[str, str], names: list[str], shown: str) -> list[tup
 
 
 def _converted(field: str, kind: str, where: str, name: int | str) -> Any:
-    if not field.strip():
-        return None
     try:
         return CONVERSIONS[kind](field.strip())
     except (ValueError, KeyError):

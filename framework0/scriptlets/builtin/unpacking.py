@@ -45,7 +45,7 @@ FREE: Final = 10 * 1024 * 1024
 LARGEST_HEADER: Final = 1024 * 1024
 """Bytes of one header of a tar file: names are short, and headers are held in memory."""
 
-_WRONG: Final = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError)
+_WRONG: Final = (tarfile.TarError, zipfile.BadZipFile, zlib.error, EOFError)
 
 
 class Limits:
@@ -104,7 +104,8 @@ def unpack(
                     f"{source} is no {kind} archive that can be read: {error}"
                 ) from None
             except (RuntimeError, ValueError, OverflowError) as error:
-                # zipfile's way to say "encrypted", and both modules' about numbers that cannot be.
+                # zipfile's way to say "encrypted" or "packed in another way", and both modules' about
+                # numbers that cannot be.
                 raise RefusedError(f"{source} cannot be unpacked: {error}") from None
             except OSError as error:
                 if error.errno != errno.EINVAL:

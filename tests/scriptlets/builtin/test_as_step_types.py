@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 
 import pytest
 
@@ -14,6 +15,7 @@ from framework0.scriptlets import BaseScriptlet, builtin, get_scriptlet, unregis
 from framework0.scriptlets.parameters import declared
 from framework0.source import Signature, Sources, builtin_scriptlets
 from framework0.workspace import Workspace
+from tests.conftest import REPOSITORY
 
 KINDS = sorted(builtin_scriptlets())
 
@@ -170,3 +172,14 @@ def test_a_plain_check_reads_the_built_in_files_and_imports_none(space, recipe, 
     )
     assert run_python("-c", code).stdout == "[]\n"
     assert os.path.exists(path)
+
+
+@pytest.mark.slow
+def test_the_example_recipe_runs(tmp_path):
+    folder = tmp_path / "orchestrator/recipes"
+    shutil.copytree(REPOSITORY / "orchestrator/recipes", folder)
+    path = folder / "check_deliveries.yaml"
+    assert told(path, tmp_path) == []
+    result = run_recipe(path, workspace=tmp_path)
+    assert result.state == "succeeded", [step.failure for step in result.steps.values()]
+    assert result.steps["check"].result == {"checked": 2}

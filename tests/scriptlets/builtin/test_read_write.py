@@ -65,6 +65,12 @@ def test_columns_get_the_types_they_are_given(do, space):
     ]
 
 
+def test_what_means_nothing_is_null_where_a_column_is_no_text(do, space):
+    text(space / "a.csv", "a,b\nn/a,n/a\n1,-\n")
+    rows = do("read", path="a.csv", columns={"b": "integer"}, nulls=["n/a", "-"])["rows"]
+    assert rows == [{"a": "n/a", "b": None}, {"a": "1", "b": None}]
+
+
 @pytest.mark.parametrize(
     ("content", "columns", "words"),
     [
