@@ -134,6 +134,10 @@ def _masked(workshop: Workshop, changes: Sequence[Change]) -> Sequence[Change]:
     if masker is None:
         return changes
     return [
-        change._replace(value=masker.mask_value(change.value), old=masker.mask_value(change.old))
+        change._replace(
+            key=masker.mask(change.key),
+            value=masker.mask_value(change.value),
+            old=masker.mask_value(change.old),
+        )
         for change in changes
     ]

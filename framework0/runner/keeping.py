@@ -104,7 +104,8 @@ class Keeper:
 
     def is_known(self, parcel: Any) -> bool:
         """Say whether keeping a parcel needs no look at its content."""
-        return _content_of(parcel) in self._parcels.get(parcel.segment, {})
+        segment = parcel.segment
+        return segment is not None and _content_of(parcel) in self._parcels.get(segment, {})
 
     def _as_one(self, kept: Any) -> Artifact:
         return kept if type(kept) is Artifact else self.artifacts.put(kept)

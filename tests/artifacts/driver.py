@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 from framework0.artifacts import Artifacts, Roots, sweep
@@ -13,6 +14,7 @@ from framework0.workspace import Gate
 CALLS = ("mkdir", "chmod", "open", "write", "fsync", "close", "replace", "utime", "unlink", "lstat")
 
 
+@contextmanager
 def dies_at(call_number):
     """Have this process killed, without a word, just before its n-th call into the file system."""
     seen = 0
@@ -27,21 +29,25 @@ def dies_at(call_number):
 
         return call
 
-    for name in CALLS:
-        setattr(os, name, watched(getattr(os, name)))
+    originals = {name: getattr(os, name) for name in CALLS}
+    for name, original in originals.items():
+        setattr(os, name, watched(original))
+    yield
+    for name, original in originals.items():
+        setattr(os, name, original)
 
 
 def put(folder, call_number):
     store = Artifacts(folder, pins=folder.parent / "pins")
-    dies_at(int(call_number))
-    store.put(b"precious" * 300_000)
+    with dies_at(int(call_number)):
+        store.put(b"precious" * 300_000)
     print("done")
 
 
 def clean(folder, call_number):
     gate = Gate(folder.parent / "gate")
-    dies_at(int(call_number))
-    sweep(folder, gate, lambda: Roots(os.environ["REFERRED"].split(), ()), now=4_000_000_000.0)
+    with dies_at(int(call_number)):
+        sweep(folder, gate, lambda: Roots(os.environ["REFERRED"].split(), ()), now=4_000_000_000.0)
     print("done")
 
 
