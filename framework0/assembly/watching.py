@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from framework0.assembly.watch import Watch, log_format_of
 from framework0.errors import JournalError, RunNotFound, UsageError
-from framework0.telemetry import Harmless, MetricsFile, Several, Subject, is_asked_for, pipeline_of
+from framework0.telemetry import (
+    Harmless,
+    MetricsFile,
+    Several,
+    Subject,
+    carried,
+    is_asked_for,
+    pipeline_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -71,8 +79,6 @@ class Watching:
         else:
             if not is_asked_for(os.environ, setting=session.workspace.settings.otel):
                 return None
-            from framework0.telemetry.pipeline import carried
-
             try:
                 self.pipeline = pipeline_of(os.environ, _version())
             except UsageError as error:

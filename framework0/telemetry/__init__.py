@@ -10,6 +10,7 @@ from __future__ import annotations
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from framework0.telemetry.pipeline import Pipeline as Pipeline
+    from framework0.telemetry.pipeline import carried as carried
     from framework0.telemetry.pipeline import is_asked_for as is_asked_for
     from framework0.telemetry.pipeline import pipeline_of as pipeline_of
     from framework0.telemetry.several import Harmless as Harmless
@@ -25,6 +26,7 @@ _HOMES = {
     "Several": "several",
     "Subject": "subject",
     "TracedRun": "traced",
+    "carried": "pipeline",
     "is_asked_for": "pipeline",
     "pipeline_of": "pipeline",
 }
@@ -36,6 +38,7 @@ __all__ = [
     "Several",
     "Subject",
     "TracedRun",
+    "carried",
     "is_asked_for",
     "pipeline_of",
 ]
