@@ -94,7 +94,7 @@ def _ending(state: str, run_id: str) -> str:
 
 def _ended(folder: Path, run_id: str, patience: float, arguments: Namespace) -> bool:
     """Tell the run to stop; return whether it has ended after ``patience`` seconds, or by force."""
-    if not _signal(folder, run_id, now=arguments.now) or _is_over(folder, patience):
+    if not tell_to_stop(folder, run_id, now=arguments.now) or _is_over(folder, patience):
         return True
     return bool(arguments.force) and _kill(folder, run_id) and _is_over(folder, MARGIN)
 
@@ -122,7 +122,7 @@ def _kill(folder: Path, run_id: str) -> bool:
     return True
 
 
-def _signal(folder: Path, run_id: str, *, now: bool) -> bool:
+def tell_to_stop(folder: Path, run_id: str, *, now: bool = False) -> bool:
     """Tell the run to stop; False when nobody works on it any more.
 
     Raises :class:`~framework0.errors.RefusedError` when its process cannot be told from another.

@@ -75,6 +75,7 @@ class RunRow(NamedTuple):
             header["parent"],
             process["pid"],
             process["host"],
+            header["options"].get("schedule"),
         )
 
     def full_header(self, recipe_text: str) -> RunHeader:

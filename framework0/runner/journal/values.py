@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
 from framework0.tuples import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from typing import Any, Final
 
     from framework0.context import Change
     from framework0.runner.seams import AttemptRecord
@@ -25,8 +25,9 @@ DAMAGED: Final = "damaged"
 class RunHeader(NamedTuple):
     """What is known of a run before its first step.
 
-    ``inputs`` and ``options`` are JSON, without secrets. ``code`` maps a step's name to the digest
-    of the code it depends on. ``created_at`` is epoch seconds. ``parent`` is the run this one
+    ``inputs`` and ``options`` are JSON, without secrets. ``code`` holds the hash of the code
+    behind each thing that steps name (``module:function``, ``recipe FILE``, ``type KIND``), and of each
+    file of it (``file PATH``); empty in runs of older versions. ``created_at`` is epoch seconds. ``parent`` is the run this one
     repeats, if any.
     """
 
@@ -48,7 +49,7 @@ class RunSummary(NamedTuple):
 
     ``state`` is ``running``, ``interrupted`` or what the run ended with. ``nodes`` is how many
     steps it has, ``records`` how many entries its history has. ``pid`` and ``host`` are of the
-    process that ran it last.
+    process that ran it last. ``schedule`` says of which schedule it is, and when it was due.
     """
 
     run_id: str
@@ -64,6 +65,7 @@ class RunSummary(NamedTuple):
     parent: str | None
     pid: int
     host: str
+    schedule: Mapping[str, Any] | None = None
 
     @property
     def is_inner(self) -> bool:
