@@ -35,7 +35,7 @@ examples:
   framework0 show                       how did the latest run go?
 
 `framework0 VERB --help` explains a verb. Exit codes: 0 well, 1 the run failed, 2 wrong use, 3 the recipe
-is wrong, 4 workspace or journal trouble, 5 refused for safety, 70 a bug of ours, 130/143 ended by a signal.
+is wrong, 4 workspace or journal trouble, 5 refused for safety, 6 paused: a person is waited for, 70 a bug of ours, 130/143 ended by a signal.
 """
 
 
@@ -115,7 +115,7 @@ def verb_module(name: str) -> ModuleType:
     """Import and return the module of a verb."""
     from importlib import import_module
 
-    return import_module(f"framework0.cli.{name}")
+    return import_module(f"framework0.cli.{name.replace('-', '_')}")
 
 
 def parser_of(name: str, module: ModuleType | None = None) -> ArgumentParser:

@@ -103,7 +103,7 @@ def serve(server: Server, wakeup: Wakeup) -> int:
         if wakeup.stops and not server.closing:
             server.closing = True
             if server.running:
-                say(f"{server.running} runs go on: waiting for them; a second signal stops them")
+                say(f"waiting for the end of {_runs(server)}; a second signal stops what goes on")
         if server.closing and not server.running:
             return EXIT_OK if wakeup.stops == 1 else exit_code_for(wakeup.first)
         try:
@@ -115,6 +115,10 @@ def serve(server: Server, wakeup: Wakeup) -> int:
                 say(f"{error}; trying again")
             said, seconds = str(error), NAP
         wakeup.wait(seconds)
+
+
+def _runs(server: Server) -> str:
+    return "1 run" if server.running == 1 else f"{server.running} runs"
 
 
 class Wakeup:
@@ -176,15 +180,17 @@ class Events:
 
     def tell(self, event: Event) -> None:
         """Write one event; a stream that nobody reads any more does not end the server."""
-        try:
-            if self._json:
-                print(self._object(event), flush=True)
-            else:
-                from framework0.logs import one_line
+        from framework0.logs import one_line
 
-                print(one_line(_line(event)), file=sys.stderr, flush=True)
+        stream = sys.stdout if self._json else sys.stderr
+        text = self._object(event) if self._json else one_line(_line(event))
+        try:
+            print(text, file=stream, flush=True)
         except OSError:
-            return
+            # Nobody reads it any more: what is buffered, and all that follows, goes nowhere.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, stream.fileno())
+            os.close(nowhere)
 
     def _object(self, event: Event) -> str:
         import json
@@ -226,5 +232,5 @@ def _say_what_is_served(space: Workspace, server: Server, *, json: bool) -> None
         return
     count = len(server.schedules)
     served = "no schedule yet" if not count else f"{count} schedule{'s' * (count > 1)}"
-    going = f"; {server.running} runs of an earlier server go on" if server.running else ""
+    going = f"; {_runs(server)} of an earlier server at work" if server.running else ""
     say(f"serving {space.root}: {served}{going}")

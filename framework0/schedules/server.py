@@ -144,7 +144,8 @@ class Server:
     def _read(self) -> None:
         self._stamp = self._store.stamp()
         self._kept = {kept.schedule.name: kept for kept in self._store.all()}
-        self._next.clear()
+        serving = {name for name, kept in self._kept.items() if not kept.paused}
+        self._next = {name: found for name, found in self._next.items() if name in serving}
         opened = {str(firing.run): firing for firing in self._store.firings.open()}
         # What was dropped while its process was starting is settled when that process ends.
         going = {*self._processes, *self._adopted} - opened.keys()

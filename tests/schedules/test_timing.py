@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import shutil
+import zoneinfo
 from datetime import UTC, datetime, timedelta
 from itertools import islice, pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -244,6 +247,23 @@ def test_an_unknown_time_zone_is_refused_with_the_near_one(name, hint):
     with pytest.raises(UsageError, match="there is no time zone") as caught:
         zone_named(name)
     assert hint in str(caught.value)
+
+
+def test_time_zone_data_that_is_replaced_counts_without_a_restart(tmp_path):
+    def zone_file(name):
+        return next(Path(root) / name for root in zoneinfo.TZPATH if (Path(root) / name).exists())
+
+    winter, summer = zone_file("Etc/GMT-1"), zone_file("Etc/GMT-2")
+    before = zoneinfo.TZPATH
+    zoneinfo.reset_tzpath([str(tmp_path)])
+    try:
+        shutil.copy(winter, tmp_path / "Here")
+        timing = Timing("0 6 * * *", "Here")
+        assert timing.next_after(0.0) == 5 * 3600
+        shutil.copy(summer, tmp_path / "Here")
+        assert timing.next_after(0.0) == 4 * 3600
+    finally:
+        zoneinfo.reset_tzpath(before)
 
 
 def test_a_zone_that_has_gone_is_shown_in_utc():
