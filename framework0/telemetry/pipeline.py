@@ -73,7 +73,9 @@ class Pipeline:
         for ender in enders:
             ender.join(max(0.0, end - monotonic()))
         late = any(ender.is_alive() for ender in enders)
-        self._trouble.__exit__()
+        # What is late goes on to complain, and nobody wants to read that amid other output.
+        if not late:
+            self._trouble.__exit__()
         if self._trouble.first:
             return self._trouble.first
         return f"the collector did not take it within {limit:g} s" if late else ""
