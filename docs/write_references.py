@@ -35,6 +35,11 @@ def recipe_page():
         ("`defaults`", "Rules for every step that does not say otherwise.", keys.DEFAULTS_KEYS),
         ("Steps", "Entries of `steps`, `on_failure` and `finally`.", keys.STEP_KEYS),
         ("`retry`", "A number of attempts, or a mapping of these.", keys.RETRY_KEYS),
+        (
+            "`cache`",
+            "True, or a mapping of these; see [caching](../how-to/cache-steps.md).",
+            keys.CACHE_KEYS,
+        ),
         ("`foreach`", "A list, one expression, or a mapping of these.", keys.FOREACH_KEYS),
         ("`success`", "What else must hold.", keys.SUCCESS_KEYS),
     ]

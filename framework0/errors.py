@@ -22,6 +22,7 @@
     ├─ StepError                          1   a step ended without success
     │   ├─ StepTimeout                    1   it ran longer than it may
     │   └─ StepCancelled                  1   it was told to stop
+    ├─ RunPaused                          6   the run waits for a person
     └─ RunFailed                          1   the run as a whole ended without success
 
 Exit code 70 is no member of this tree: it means a bug of ours. 130 and 143 mean ended by a signal.
@@ -36,6 +37,7 @@ EXIT_USAGE = 2
 EXIT_RECIPE = 3
 EXIT_WORKSPACE = 4
 EXIT_REFUSED = 5
+EXIT_PAUSED = 6
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
@@ -241,6 +243,16 @@ class StepCancelled(StepError):
 
 class RunFailed(Framework0Error):
     """A run ended without success; ``result`` is the whole result when there is one."""
+
+    def __init__(self, message: str, *, result: object = None) -> None:
+        super().__init__(message)
+        self.result = result
+
+
+class RunPaused(Framework0Error):
+    """A run waits for a person: for an answer, or at a breakpoint; ``result`` is what there is so far."""
+
+    exit_code = EXIT_PAUSED
 
     def __init__(self, message: str, *, result: object = None) -> None:
         super().__init__(message)

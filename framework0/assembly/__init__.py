@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from framework0.assembly.authoring import recipe_of as recipe_of
     from framework0.assembly.authoring import step as step
-    from framework0.assembly.holding import what_holds as what_holds
+    from framework0.assembly.caching import cache_store as cache_store
+    from framework0.assembly.caching import foreseen_hits as foreseen_hits
+    from framework0.assembly.chaos import Proof as Proof
+    from framework0.assembly.chaos import chosen_points as chosen_points
+    from framework0.assembly.chaos import prove as prove
+    from framework0.assembly.comparing import Comparison as Comparison
+    from framework0.assembly.comparing import compare as compare
+    from framework0.assembly.continuing import Wishes as Wishes
+    from framework0.assembly.continuing import amend_run as amend_run
+    from framework0.assembly.continuing import continue_run as continue_run
+    from framework0.assembly.continuing import is_overdue as is_overdue
     from framework0.assembly.inputs import resolve_inputs as resolve_inputs
+    from framework0.assembly.keeping import artifacts_of as artifacts_of
+    from framework0.assembly.lineage import Made as Made
+    from framework0.assembly.lineage import Source as Source
+    from framework0.assembly.lineage import Written as Written
+    from framework0.assembly.lineage import lineage_of as lineage_of
+    from framework0.assembly.pausing import where_it_stands as where_it_stands
     from framework0.assembly.recipes import as_workspace as as_workspace
     from framework0.assembly.recipes import check_recipe as check_recipe
     from framework0.assembly.recipes import checked as checked
     from framework0.assembly.recipes import load_recipe as load_recipe
     from framework0.assembly.recipes import recorded_recipe as recorded_recipe
     from framework0.assembly.recipes import sources_for as sources_for
+    from framework0.assembly.repeating import listed as listed
+    from framework0.assembly.reproducing import ATTEMPT_FILE as ATTEMPT_FILE
+    from framework0.assembly.reproducing import ATTEMPT_FORMAT as ATTEMPT_FORMAT
+    from framework0.assembly.reproducing import CODE_FOLDER as CODE_FOLDER
+    from framework0.assembly.reproducing import CONTEXT_FILE as CONTEXT_FILE
+    from framework0.assembly.reproducing import reproduce as reproduce
     from framework0.assembly.result import RunResult as RunResult
     from framework0.assembly.result import StepResult as StepResult
+    from framework0.assembly.retention import roots_of as roots_of
+    from framework0.assembly.retention import sweep_artifacts as sweep_artifacts
     from framework0.assembly.running import arun_recipe as arun_recipe
     from framework0.assembly.running import rerun as rerun
     from framework0.assembly.running import resume_run as resume_run
@@ -24,12 +47,36 @@ if TYPE_CHECKING:
     from framework0.assembly.running import start_run as start_run
     from framework0.assembly.session import Options as Options
     from framework0.assembly.session import default_concurrency as default_concurrency
+    from framework0.assembly.watch import Watch as Watch
+    from framework0.assembly.watch import log_format_of as log_format_of
 
 _HOMES = {
+    "chosen_points": "chaos",
+    "prove": "chaos",
+    "Proof": "chaos",
+    "reproduce": "reproducing",
+    "CONTEXT_FILE": "reproducing",
+    "CODE_FOLDER": "reproducing",
+    "ATTEMPT_FORMAT": "reproducing",
+    "ATTEMPT_FILE": "reproducing",
+    "where_it_stands": "pausing",
+    "is_overdue": "continuing",
+    "amend_run": "continuing",
+    "continue_run": "continuing",
+    "Wishes": "continuing",
     "Options": "session",
     "RunResult": "result",
+    "Watch": "watch",
+    "log_format_of": "watch",
     "StepResult": "result",
+    "Made": "lineage",
+    "Source": "lineage",
+    "Written": "lineage",
+    "lineage_of": "lineage",
+    "artifacts_of": "keeping",
     "arun_recipe": "running",
+    "roots_of": "retention",
+    "sweep_artifacts": "retention",
     "as_workspace": "recipes",
     "check_recipe": "recipes",
     "checked": "recipes",
@@ -44,29 +91,59 @@ _HOMES = {
     "sources_for": "recipes",
     "start_run": "running",
     "step": "authoring",
-    "what_holds": "holding",
+    "cache_store": "caching",
+    "compare": "comparing",
+    "foreseen_hits": "caching",
+    "Comparison": "comparing",
+    "listed": "repeating",
 }
 
 __all__ = [
+    "ATTEMPT_FILE",
+    "ATTEMPT_FORMAT",
+    "CODE_FOLDER",
+    "CONTEXT_FILE",
+    "Comparison",
+    "Made",
     "Options",
+    "Proof",
     "RunResult",
+    "Source",
     "StepResult",
+    "Watch",
+    "Wishes",
+    "Written",
+    "amend_run",
+    "artifacts_of",
     "arun_recipe",
     "as_workspace",
+    "cache_store",
     "check_recipe",
     "checked",
+    "chosen_points",
+    "compare",
+    "continue_run",
     "default_concurrency",
+    "foreseen_hits",
+    "is_overdue",
+    "lineage_of",
+    "listed",
     "load_recipe",
+    "log_format_of",
+    "prove",
     "recipe_of",
     "recorded_recipe",
+    "reproduce",
     "rerun",
     "resolve_inputs",
     "resume_run",
+    "roots_of",
     "run_recipe",
     "sources_for",
     "start_run",
     "step",
-    "what_holds",
+    "sweep_artifacts",
+    "where_it_stands",
 ]
 
 

@@ -29,11 +29,11 @@ class LeftOutResults(Standing):
         self._results = {
             numbers[record.name]: record.outcome.result
             for record in history.attempts
-            if record.name in numbers and record.state == "succeeded"
+            if record.name in numbers and record.state in ("succeeded", "cached")
         }
 
     def apply(self, run: Any) -> None:
         """Put the results, and nothing else, where expressions find them."""
         for node, result in self._results.items():
             if node in self.plan.left_out:
-                run.workshop.results.by_node[node] = result
+                run.workshop.results.by_node[node] = run.workshop.taken_over(result)

@@ -24,6 +24,7 @@ def nested_target(outer: Session, job: Job) -> Target:
     """Return the call that runs the recipe of ``job`` with its args as inputs."""
 
     def run_inner(**inputs: Any) -> dict[str, Any]:
+        from framework0.assembly.handed import Handed
         from framework0.assembly.running import run_or_resume
         from framework0.assembly.session import Options
 
@@ -39,8 +40,13 @@ def nested_target(outer: Session, job: Job) -> Target:
             concurrency=outer.options.concurrency,
             durability=outer.options.durability,
             grace=outer.options.grace,
+            fail_fast=outer.options.fail_fast,
             stop_when=job.cancelled.is_set,
             capture=False,
+            edited=outer.options.edited,
+            watch=None if outer.watching is None else outer.watching.within(job),
+            no_cache=outer.options.no_cache,
+            handed=Handed(inputs, outer.secrets),
         )
         result = run_or_resume(
             os.path.join(folder, job.step.recipe),
@@ -52,6 +58,11 @@ def nested_target(outer: Session, job: Job) -> Target:
         )
         if result.state == "cancelled":
             raise StepCancelled(f"the inner run {result.id} was cancelled")
+        if result.state == "paused":
+            raise StepError(
+                f"the inner run {result.id} is paused: `framework0 continue {result.id}`, then "
+                f"`framework0 resume {outer.run_id}`"
+            )
         if not result.ok:
             raise StepError(
                 f"the inner run {result.id} {result.state}: `framework0 show {result.id}`"

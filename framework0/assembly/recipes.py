@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
 
 from framework0.errors import RecipeError, WorkspaceError
 from framework0.workspace import Workspace, find_workspace
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
+    from typing import Final
 
     from framework0.recipe import Checked, Document, Recipe, RecipeCache
     from framework0.source import Sources
@@ -53,10 +54,21 @@ def load_recipe(
 
     document = _read(file, space)
     sources = sources_for(space, document.file)
-    result = check_document(document, signatures=sources, kinds=sources.step_kinds())
-    found = approved(result)
-    verdicts.keep(found, sources.files())
+    result = check_document(
+        document, signatures=sources, kinds=sources.step_kinds(), pools=space.settings.pools
+    )
+    found, read = _with_code(approved(result), sources)
+    verdicts.keep(found, read)
     return found
+
+
+def _with_code(recipe: Recipe, sources: Sources) -> tuple[Recipe, Sequence[str]]:
+    """Return the recipe with the hashes of its code, and all files that this rests on."""
+    from framework0.assembly.code import CodeReader
+
+    reader = CodeReader(sources, recipe.file)
+    known = recipe._replace(code=reader.read(recipe))
+    return known, [*sources.files(), *sorted(reader.files)]
 
 
 def _read(recipe: str | os.PathLike[str], workspace: Workspace) -> Document:
@@ -88,7 +100,8 @@ def recipe_from_text(text: str, file: str, workspace: Workspace) -> Recipe:
     """Return the checked recipe of a text, as if it stood in ``file``."""
     from framework0.recipe import parse_text
 
-    return approved(checked(parse_text(text, file), workspace))
+    found = approved(checked(parse_text(text, file), workspace))
+    return _with_code(found, sources_for(workspace, file))[0]
 
 
 def recorded_recipe(text: str, file: str, workspace: Workspace | None = None) -> Recipe:
@@ -117,7 +130,9 @@ def checked(document: Document, workspace: Workspace) -> Checked:
     from framework0.recipe import check_document
 
     sources = sources_for(workspace, document.file)
-    return check_document(document, signatures=sources, kinds=sources.step_kinds())
+    return check_document(
+        document, signatures=sources, kinds=sources.step_kinds(), pools=workspace.settings.pools
+    )
 
 
 def approved(result: Checked) -> Recipe:

@@ -3,15 +3,26 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
 
-from framework0.recipe import NOTHING, Foreach, Input, Policy, Recipe, Retry, Step
+from framework0.recipe import NOTHING, Cache, Foreach, Input, Policy, Recipe, Retry, Step
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, Final
 
 _BARE: Final = Step("", -1)
-_PLAIN: Final = ("name", "version", "description", "order", "order_reason", "digest")
+_PLAIN: Final = (
+    "name",
+    "version",
+    "description",
+    "order",
+    "order_reason",
+    "digest",
+    "fail_fast",
+    "deadline",
+    "pauses",
+)
 
 
 def to_json(recipe: Recipe) -> dict[str, Any]:
@@ -25,6 +36,7 @@ def to_json(recipe: Recipe) -> dict[str, Any]:
         "env_allow": list(recipe.env_allow),
         "policies": [{**each._asdict(), "env": dict(each.env)} for each in policies],
         "steps": steps,
+        "code": dict(recipe.code),
     }
 
 
@@ -37,6 +49,7 @@ def from_json(data: Mapping[str, Any], file: str, text: str) -> Recipe:
         inputs=tuple(_input(row) for row in data["inputs"]),
         env_allow=tuple(data["env_allow"]),
         steps=tuple(_step(row, policies) for row in data["steps"]),
+        code=data["code"],
         file=file,
         text=text,
     )
@@ -70,12 +83,15 @@ def _step(row: Mapping[str, Any], policies: list[Policy]) -> Step:
 
 def _policy(row: Mapping[str, Any]) -> Policy:
     retry = Retry(*row["retry"])
+    cache = row["cache"]
     return Policy(
         **{
             **row,
+            "cache": Cache(tuple(cache[0]), cache[1], tuple(cache[2])) if cache else None,
             "retry": retry._replace(on=tuple(retry.on)),
             "success_keys": tuple(row["success_keys"]),
             "exit_codes": tuple(row["exit_codes"]),
+            "pool": tuple(row["pool"]) if row["pool"] else None,
             "env": MappingProxyType(row["env"]) if row["env"] else NOTHING,
         }
     )

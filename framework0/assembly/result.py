@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from sys import modules
+
 from framework0.errors import RunFailed
 from framework0.tuples import NamedTuple
 
@@ -14,9 +16,7 @@ if TYPE_CHECKING:
     from framework0.runner import Failure
 
 
-class StepResult(NamedTuple):
-    """How one step ended. ``attempts`` is 0 for a step that never began; ``seconds`` of the last one."""
-
+class _StepResult(NamedTuple):
     name: str
     state: str
     result: Any
@@ -24,6 +24,25 @@ class StepResult(NamedTuple):
     attempts: int
     seconds: float
     reason: str
+
+
+class StepResult(_StepResult):
+    """How one step ended. ``attempts`` is 0 for a step that never began; ``seconds`` of the last one."""
+
+    __slots__ = ()
+
+    @property
+    def result(self) -> Any:
+        """What the step returned; what lies in a file is loaded each time somebody asks."""
+        value = self[2]
+        if type(value).__name__ == "Stored":
+            return value.load()
+        if "framework0.runner.pool.parcel" in modules:
+            # Results of processes, the items of a foreach among them.
+            from framework0.runner import opened_within
+
+            return opened_within(value)
+        return value
 
 
 class RunResult:
@@ -63,9 +82,18 @@ class RunResult:
         return self.state == "succeeded"
 
     def raise_for_state(self) -> RunResult:
-        """Return self, or raise :class:`~framework0.errors.RunFailed` naming what failed."""
+        """Return self, or raise :class:`~framework0.errors.RunFailed` naming what failed.
+
+        Raises :class:`~framework0.errors.RunPaused` when the run waits for a person.
+        """
         if self.ok:
             return self
+        if self.state == "paused":
+            from framework0.errors import RunPaused
+
+            raise RunPaused(
+                f"run {self.id} is paused: `framework0 continue {self.id}`", result=self
+            )
         failed = [step for step in self.steps.values() if step.failure is not None]
         told = "; ".join(f"{step.name}: {step.failure.message}" for step in failed if step.failure)
         raise RunFailed(f"run {self.id} {self.state}: {told or 'see its journal'}", result=self)

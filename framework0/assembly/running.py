@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from time import time
-from typing import TYPE_CHECKING, Any
 
 from framework0.assembly.garbage import rarer_collections
 from framework0.assembly.inputs import resolve_inputs
@@ -13,18 +12,21 @@ from framework0.assembly.recipes import (
     load_recipe,
     recorded_recipe,
 )
-from framework0.assembly.session import Options, Session
+from framework0.assembly.session import Options, Session, limits_for
 from framework0.context import Context
 from framework0.errors import RunNotFound, UsageError
 from framework0.recipe import Recipe
 from framework0.runner import Journal, Plan, RunHeader, new_run_id
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
+    from typing import Any
 
     from framework0.assembly.result import RunResult
+    from framework0.assembly.watch import Watch
     from framework0.runner import Observer, RunHistory
     from framework0.workspace import Workspace
 
@@ -41,15 +43,22 @@ def run_recipe(
     skip: Sequence[str] = (),
     name: str = "",
     durability: str | None = None,
-    observer: Observer | None = None,
+    observer: Observer | Sequence[Observer] | None = None,
     echo: bool = False,
+    fail_fast: bool = False,
+    deadline: float | None = None,
+    metrics_file: str = "",
+    log_format: str = "",
 ) -> RunResult:
     """Run a recipe to its end and return how it went.
 
     ``recipe`` is a file or a checked recipe. ``inputs`` are its inputs by name. A ``context`` given
     is shared with the caller; otherwise the run has a private one. ``executor`` is ``thread``,
     ``process`` or ``serial``; ``concurrency`` how many steps may run at once. ``only`` and ``skip``
-    name steps. With ``echo`` what the steps print goes to the terminal too.
+    name steps. With ``echo`` what the steps print goes to the terminal too. With ``fail_fast`` the first
+    failed step stops the others; ``deadline`` is how many seconds the run's steps may take together.
+    ``observer`` is told what happens, or each of several. ``metrics_file`` is kept up to date for
+    Prometheus; ``log_format`` ``json`` writes logs as JSON lines.
 
     A failed run is a result, not an exception: see :meth:`RunResult.raise_for_state`. Raises
     :class:`~framework0.errors.RecipeError`, :class:`~framework0.errors.UsageError` before anything
@@ -63,10 +72,21 @@ def run_recipe(
         durability=durability,
         observer=observer,
         echo=echo,
+        fail_fast=fail_fast,
+        deadline=deadline,
+        watch=_watch(metrics_file, log_format),
     )
     return start_run(
         recipe, inputs=inputs, workspace=workspace, context=context, name=name, options=options
     )
+
+
+def _watch(metrics_file: str, log_format: str) -> Watch | None:
+    if not (metrics_file or log_format):
+        return None
+    from framework0.assembly.watch import Watch
+
+    return Watch(metrics_file=metrics_file, log_format=log_format)
 
 
 async def arun_recipe(recipe: str | os.PathLike[str] | Recipe, **arguments: Any) -> RunResult:
@@ -82,7 +102,8 @@ async def arun_recipe(recipe: str | os.PathLike[str] | Recipe, **arguments: Any)
     workspace = arguments.pop("workspace", None)
     context = arguments.pop("context", None)
     name = arguments.pop("name", "")
-    options = Options(stop_when=stop.is_set, **arguments)
+    watch = _watch(arguments.pop("metrics_file", ""), arguments.pop("log_format", ""))
+    options = Options(stop_when=stop.is_set, watch=watch, **arguments)
 
     def work() -> RunResult:
         return start_run(
@@ -115,8 +136,7 @@ def start_run(
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe, workspace=space)
     values = resolve_inputs(recipe, inputs or {}, os.environ)
-    with rarer_collections(len(recipe.steps)):
-        plan = Plan(recipe, only=options.only, skip=options.skip)
+    plan = _planned(recipe, options)
     now = time()
     header = RunHeader(
         run_id=run_id or new_run_id(now, os.urandom),
@@ -125,13 +145,14 @@ def start_run(
         recipe_file=_absolute(recipe.file),
         recipe_text=recipe.text,
         recipe_digest=recipe.digest,
-        inputs=values.stored,
+        inputs=values.stored if options.handed is None else options.handed.masked(values.stored),
         options=options.stored(),
         parent=parent,
         created_at=now,
+        code=recipe.code,
     )
     shared = context or Context()
-    with _journal(space, options) as journal:
+    with journal_of(space, options) as journal:
         standing = None
         if options.only:
             from framework0.assembly.basis import left_out_results
@@ -139,6 +160,7 @@ def start_run(
             standing = left_out_results(journal, plan)
         if standing is not None and context is None:
             shared.load(standing.changes)
+        limits = limits_for(recipe, options, space.settings)
         recorder = journal.begin(header, len(plan))
         session = Session(
             workspace=space,
@@ -150,6 +172,7 @@ def start_run(
             context=shared,
             recorder=recorder,
             options=options,
+            limits=limits,
         )
         return session.execute(standing)
 
@@ -162,21 +185,43 @@ def resume_run(
 ) -> RunResult:
     """Go on with a run that was interrupted, cancelled or failed: what is complete stays complete.
 
-    The recipe, the inputs and every decision are those of the journal; secrets are read again.
+    The recipe, the inputs and every decision are those of the journal; secrets are read again. If the
+    recipe's file, or code of a step that has finished, is not what it was, ``options.edited`` says
+    what to do: ``refuse`` (raise :class:`~framework0.errors.RefusedError`), ``recorded`` (go on all
+    the same) or ``accept`` (a new run, which names this one as its parent and keeps what holds).
     """
     from framework0.runner import Standing
 
     options = options or Options()
     space = as_workspace(workspace)
-    with _journal(space, options) as journal:
-        header = journal.read(run_id).header
-        recipe = recorded_recipe(header.recipe_text, header.recipe_file, space)
-        inputs = resolve_inputs(recipe, header.inputs, os.environ)
-        _take_stored(options, header.options)
+    with journal_of(space, options) as journal:
+        history = journal.read(run_id)
+        header = history.header
+        if history.summary.state == "paused":
+            raise UsageError(f"run {run_id} is paused: `framework0 continue {run_id}` goes on")
+        if options.edited != "recorded":
+            from framework0.assembly.comparing import compare
+            from framework0.assembly.repeating import refuse_to_go_on, run_the_rest
+
+            found = compare(history, space)
+            if found.changed and options.edited == "accept":
+                take_stored(options, header.options)
+                return run_the_rest(
+                    journal, history, found, workspace=space, name="", options=options
+                )
+            if found.changed:
+                refuse_to_go_on(found)
+            _tell_what_holds(len(found.steps), options)
+            recipe = found.recorded
+        else:
+            recipe = recorded_recipe(header.recipe_text, header.recipe_file, space)
+        inputs = resolve_inputs(recipe, _inputs_again(header, options), os.environ)
+        take_stored(options, header.options)
         plan = Plan(recipe, only=options.only, skip=options.skip)
-        recorder = journal.resume(run_id, len(plan))
+        limits = limits_for(recipe, options, space.settings)
+        recorder = journal.resume(run_id, len(plan), _stops_told(plan, history, options))
+        assert recorder.history is not None
         history = recorder.history
-        assert history is not None
         context = Context()
         context.load(history.changes)
         session = Session(
@@ -189,8 +234,49 @@ def resume_run(
             context=context,
             recorder=recorder,
             options=options,
+            limits=limits,
         )
         return session.execute(Standing(plan, history.attempts, history.decisions))
+
+
+def _inputs_again(header: RunHeader, options: Options) -> Mapping[str, Any]:
+    """Return the inputs of a run that goes on or is repeated."""
+    if options.handed is None and header.parent is None:
+        return header.inputs
+    from framework0.assembly.handed import inputs_again
+
+    return inputs_again(header, options.handed)
+
+
+def _tell_what_holds(finished: int, options: Options) -> None:
+    if options.on_kept is not None:
+        told = "1 finished step holds" if finished == 1 else f"{finished:,} finished steps hold"
+        options.on_kept(told if finished else "no step has finished yet")
+
+
+def _planned(recipe: Recipe, options: Options) -> Plan:
+    """Return the plan of a new run. Raises UsageError for a step or a breakpoint it does not have."""
+    with rarer_collections(len(recipe.steps)):
+        plan = Plan(recipe, only=options.only, skip=options.skip)
+    if options.breaks:
+        from framework0.assembly.pausing import check_breaks
+
+        check_breaks(plan, options.breaks)
+    return plan
+
+
+def _stops_told(plan: Plan, history: RunHistory, options: Options) -> Callable[..., Any] | None:
+    """Return what a resume has to tell the journal about its stops, None when there are none."""
+    if not (
+        plan.recipe.pauses
+        or options.breaks
+        or history.header.options.get("breaks")
+        or (-1, "breaks") in history.decisions
+    ):
+        return None
+    from framework0.assembly.pausing import resumption
+
+    return resumption(plan, options)
 
 
 def run_or_resume(
@@ -203,13 +289,17 @@ def run_or_resume(
     options: Options,
 ) -> RunResult:
     """Begin the run ``run_id``, or go on with it if the journal has it."""
-    with _journal(workspace, options) as journal:
+    with journal_of(workspace, options) as journal:
         try:
-            journal.read(run_id)
+            paused = journal.read(run_id).summary.state == "paused"
         except RunNotFound:
-            known = False
+            known = paused = False
         else:
             known = True
+    if paused:
+        from framework0.assembly.result import RunResult
+
+        return RunResult(run_id, "paused", dict, Context())
     if known:
         return resume_run(run_id, workspace=workspace, options=options)
     return start_run(
@@ -227,86 +317,59 @@ def rerun(
 ) -> RunResult:
     """Run the recipe of an earlier run again, as a new run that names it as its parent.
 
-    With ``failed_only`` the steps that succeeded then, and whose definition and upstream steps are
-    unchanged, keep their results and context writes; the others run.
+    With ``failed_only`` the steps that succeeded then, and whose definition, code and upstream steps
+    are unchanged, keep their results and context writes; the others run.
     """
-    from framework0.assembly.holding import current_recipe
-
     options = options or Options()
     space = as_workspace(workspace)
-    with _journal(space, options) as journal:
+    with journal_of(space, options) as journal:
         history = journal.read(run_id)
-    header = history.header
-    _take_stored(options, header.options)
-    recipe = current_recipe(history, space)
-    if not failed_only:
-        return start_run(
-            recipe,
-            inputs=header.inputs,
-            workspace=space,
-            name=name or header.name,
-            parent=run_id,
-            options=options,
-        )
-    return _rerun_failed(history, recipe, space, name, options)
+        header = history.header
+        given = _inputs_again(header, options)
+        take_stored(options, header.options)
+        if failed_only:
+            return _rerun_failed(journal, history, space, name, options)
+    recipe: Recipe | str = header.recipe_file
+    if not os.path.isfile(header.recipe_file):
+        recipe = recorded_recipe(header.recipe_text, header.recipe_file, space)
+    return start_run(
+        recipe,
+        inputs=given,
+        workspace=space,
+        name=name or header.name,
+        parent=run_id,
+        options=options,
+    )
 
 
 def _rerun_failed(
-    history: RunHistory, recipe: Recipe, space: Workspace, name: str, options: Options
+    journal: Journal, history: RunHistory, space: Workspace, name: str, options: Options
 ) -> RunResult:
-    from framework0.assembly.holding import still_valid
-    from framework0.runner import Standing
+    from framework0.assembly.comparing import compare
+    from framework0.assembly.repeating import run_the_rest
 
-    old = recorded_recipe(history.header.recipe_text, history.header.recipe_file)
-    plan = Plan(recipe, only=options.only, skip=options.skip)
-    kept = list(still_valid(history, old, recipe, plan))
-    if len(kept) == len(plan):
+    found = compare(history, space)
+    done = sum(record.state != "skipped" for record in found.kept)
+    if done == len(found.recipe.steps):
         raise UsageError(
             f"nothing to run again: every step of {history.header.run_id} succeeded; "
             "leave out --failed to run them all"
         )
-    now = time()
-    header = history.header._replace(
-        run_id=new_run_id(now, os.urandom),
-        name=name or history.header.name,
-        recipe_text=recipe.text,
-        recipe_digest=recipe.digest,
-        parent=history.header.run_id,
-        created_at=now,
-        options=options.stored(),
-    )
-    names = {record.name for record in kept}
-    changes = [change for change in history.changes if change.step in names]
-    context = Context()
-    context.load(changes)
-    with _journal(space, options) as journal:
-        recorder = journal.begin(header, len(plan))
-        for record in kept:
-            own = [change for change in changes if change.step == record.name]
-            recorder.append(record, own)
-        session = Session(
-            workspace=space,
-            recipe=recipe,
-            plan=plan,
-            run_id=header.run_id,
-            name=header.name,
-            inputs=resolve_inputs(recipe, header.inputs, os.environ),
-            context=context,
-            recorder=recorder,
-            options=options,
-        )
-        return session.execute(Standing(plan, kept, {}))
+    return run_the_rest(journal, history, found, workspace=space, name=name, options=options)
 
 
-def _take_stored(options: Options, stored: Mapping[str, Any]) -> None:
+def take_stored(options: Options, stored: Mapping[str, Any]) -> None:
     """Fill what the caller left open with what the earlier run was told."""
     options.executor = options.executor or stored.get("executor")
     options.concurrency = options.concurrency or stored.get("concurrency", 0)
+    options.fail_fast = options.fail_fast or stored.get("fail_fast", False)
+    options.deadline = options.deadline or stored.get("deadline")
     options.only = options.only or tuple(stored.get("only", ()))
     options.skip = options.skip or tuple(stored.get("skip", ()))
 
 
-def _journal(space: Workspace, options: Options) -> AbstractContextManager[Journal]:
+def journal_of(space: Workspace, options: Options) -> AbstractContextManager[Journal]:
+    """Return the journal of a workspace, to be closed at the end of the block."""
     from contextlib import closing
 
     space.ensure_state()

@@ -3,7 +3,7 @@
 A verdict is one small JSON file in the workspace's cache, named by a checksum of the recipe's bytes:
 the text, the checked recipe, and with which code it was compared. It holds for as long as the text is
 the same to the letter (a cryptographic hash would cost more to load than the comparison), the version of the
-product and of Python, the places code is looked for, and the size and time of every file of code that
+product and of Python, the places code is looked for, the pools of the workspace, and the size and time of every file of code that
 was read are the same. Only full approval is kept, and only a recipe that comes back equal; anything
 wrong with a verdict means that the recipe is checked again. Nothing here can fail a run.
 """
@@ -14,19 +14,20 @@ import json
 import os
 import stat
 import sys
-from typing import TYPE_CHECKING, Any, Final
 from zlib import crc32
 
 from framework0.assembly.remembered import from_json, to_json
 from framework0.errors import WorkspaceError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
+    from typing import Any, Final
 
     from framework0.recipe import Recipe
     from framework0.workspace import Workspace
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 
 MAX_RECIPE: Final = 64 * 1024
 """Bytes of a recipe that is remembered; for a larger one reading and checking is what takes time."""
@@ -100,7 +101,8 @@ class Verdicts:
     def _basis(self) -> list[Any]:
         from framework0 import __version__
 
-        return [FORMAT, __version__, sys.version, self._roots]
+        pools = dict(self._workspace.settings.pools)
+        return [FORMAT, __version__, sys.version, self._roots, pools]
 
     def _forget(self) -> None:
         for name in os.listdir(self._folder):

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from framework0.assembly import RunResult, StepResult
 
 SHOWN_FAILURES = 10
 """Failures told in full; a run of thousands of steps may have thousands of them."""
 
 
-def ending(result: RunResult, *, debug: bool = False) -> str:
-    """Return the text that closes a run."""
+def ending(result: RunResult, *, debug: bool = False, pauses: Iterable[str] = ()) -> str:
+    """Return the text that closes a run; ``pauses`` tells where it stands if it is paused."""
     from framework0.logs import plain_lines
 
     steps = [step for step in result.steps.values() if not step.name.endswith("]")]
@@ -25,7 +27,9 @@ def ending(result: RunResult, *, debug: bool = False) -> str:
     lines += [_failure(step, debug=debug) for step in failed[:SHOWN_FAILURES]]
     if len(failed) > SHOWN_FAILURES:
         lines.append(f"… and {len(failed) - SHOWN_FAILURES} more: `framework0 show {result.id}`")
-    if not result.ok:
+    if result.state == "paused":
+        lines += pauses
+    elif not result.ok:
         lines.append(f"what the steps printed: `framework0 logs {result.id}`")
         when = "once it is mended:     " if failed else "to go on from there:   "
         lines.append(f"{when} `framework0 resume {result.id}`")

@@ -17,6 +17,7 @@ from framework0.errors import Framework0Error
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from framework0.artifacts import Artifact
     from framework0.runner import RunSummary
     from framework0.workspace import FileSystem, Workspace
 
@@ -141,6 +142,7 @@ def _journal(workspace: Workspace) -> Iterator[Finding]:
     yield _pages(workspace, len(runs))
     yield from _damaged(workspace, runs)
     yield _interrupted(runs)
+    yield from _artifacts(workspace)
     newest = max((run.created_at for run in runs), default=0.0)
     yield order_finding(newest, time.time())
 
@@ -182,6 +184,56 @@ def _damaged(workspace: Workspace, runs: Sequence[RunSummary]) -> Iterator[Findi
     ids = [run.run_id for run in runs if run.state == DAMAGED]
     if ids:
         yield Finding("damaged runs", FAIL, _some(ids), _saved(workspace))
+
+
+def _artifacts(workspace: Workspace) -> Iterator[Finding]:
+    """Compare the artifacts with what the journal names; say nothing when there are none."""
+    from framework0.artifacts import listed
+    from framework0.cli.sizes import bytes_text
+    from framework0.runner import Journal
+
+    journal = Journal(workspace.journal)
+    try:
+        named = {one.digest: one for found in journal.referred().values() for one in found}
+    except Framework0Error:
+        # What is wrong with the journal stands in a line of its own.
+        return
+    finally:
+        journal.close()
+    there = {kept.digest: kept.bytes for kept in listed(workspace.artifacts)}
+    if not named and not there:
+        return
+    missing = [digest for digest in named if digest not in there]
+    damaged = _flipped(workspace, [one for one in named.values() if one.digest in there])
+    bad = [f"{digest[:12]} is gone" for digest in missing]
+    bad += [f"{digest[:12]} is damaged" for digest in damaged]
+    shown = f"{len(there):,} files, {bytes_text(sum(there.values()))}"
+    yield judged(
+        "artifacts",
+        f"{shown}: {_some(bad)}" if bad else shown,
+        well=not bad,
+        advice="`framework0 artifacts show` says who wrote them: restore a copy, or run those again",
+        bad=FAIL,
+    )
+
+
+def _flipped(workspace: Workspace, named: Sequence[Artifact]) -> list[str]:
+    """Return the digests whose files hold something else; of many bytes, the first ones are read."""
+    from framework0.assembly import artifacts_of
+
+    store = artifacts_of(workspace)
+    damaged = []
+    budget = LARGEST_CHECKED
+    for artifact in named:
+        budget -= artifact.bytes
+        try:
+            if budget >= 0:
+                store.verify(artifact)
+            elif not store.has(artifact):
+                damaged.append(artifact.digest)
+        except Framework0Error:
+            damaged.append(artifact.digest)
+    return damaged
 
 
 def _some(ids: Sequence[str]) -> str:

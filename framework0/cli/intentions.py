@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from framework0.recipe import Scope, Step
     from framework0.runner import Plan
@@ -16,9 +16,14 @@ KNOWN_BEFORE: Final = frozenset({"inputs", "env"})
 
 
 def intentions(
-    plan: Plan, inputs: Mapping[str, Any], allowed: Sequence[str]
+    plan: Plan,
+    inputs: Mapping[str, Any],
+    allowed: Sequence[str],
+    hits: Callable[[Scope], Mapping[int, str]] | None = None,
 ) -> dict[int, tuple[str, str]]:
-    """Return for each node a verdict (``run``, ``skip`` or ``perhaps``) and the reason, if any.
+    """Return for each node a verdict (``run``, ``skip``, ``perhaps`` or ``cached``) and the reason, if any.
+
+    ``hits`` tells by node from which run a step would be taken instead of being run.
 
     A condition is evaluated when it reads nothing but ``inputs`` that have a value and ``env``;
     ``allowed`` names the variables the workspace lets every recipe read.
@@ -28,7 +33,11 @@ def intentions(
     names = (*plan.recipe.env_allow, *allowed)
     env = {name: os.environ[name] for name in names if name in os.environ}
     scope = Scope(inputs=inputs, env=env)
-    return {step.position: _verdict(plan, step, scope) for step in plan.steps}
+    meant = {step.position: _verdict(plan, step, scope) for step in plan.steps}
+    for node, run in ({} if hits is None else hits(scope)).items():
+        if meant[node] == ("run", ""):
+            meant[node] = ("cached", f"as in run {run}")
+    return meant
 
 
 def _verdict(plan: Plan, step: Step, scope: Scope) -> tuple[str, str]:

@@ -76,6 +76,8 @@ def execute(arguments: Namespace) -> int:
 
 
 def _foresee(recipe: Recipe, arguments: Namespace, space: Workspace, journal: Journal) -> Prospect:
+    from functools import partial
+
     from framework0.assembly import default_concurrency
     from framework0.cli.forecast import forecast
     from framework0.cli.intentions import intentions
@@ -83,10 +85,15 @@ def _foresee(recipe: Recipe, arguments: Namespace, space: Workspace, journal: Jo
 
     plan = Plan(recipe, only=arguments.only or (), skip=arguments.skip or ())
     inputs, missing = _inputs(recipe, assignments(arguments.input))
-    meant = intentions(plan, inputs, space.settings.env)
+    hits = None
+    if any(step.policy.cache is not None for step in recipe.steps):
+        from framework0.assembly import foreseen_hits
+
+        hits = partial(foreseen_hits, space, recipe)
+    meant = intentions(plan, inputs, space.settings.env, hits)
     limit = arguments.concurrency or space.settings.concurrency or default_concurrency()
     expected = journal.expect(recipe.name)
-    skipped = [node for node, (verdict, _) in meant.items() if verdict == "skip"]
+    skipped = [node for node, (verdict, _) in meant.items() if verdict in ("skip", "cached")]
     told = forecast(plan, expected, limit=limit, skipped=skipped)
     basis = _basis(recipe, journal) if arguments.only else None
     return Prospect(plan, meant, expected, told, limit, space.settings.executor, missing, basis)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from framework0.cli.columns import cut
 from framework0.cli.streams import columns_of, shows_signs, wants_color
 from framework0.cli.times import stopwatch_text
-from framework0.cli.watching import Quiet, attempt_line
+from framework0.cli.watching import Quiet, attempt_line, waiting_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,7 +44,14 @@ BAR: Final = 24
 WIDE: Final = 60
 """From this many columns on there is room for a bar and for names."""
 
-PAINT: Final = {"ok": "32", "FAILED": "31", "TIMED OUT": "31", "cancelled": "35", "skipped": "2"}
+PAINT: Final = {
+    "ok": "32",
+    "cached": "32",
+    "FAILED": "31",
+    "TIMED OUT": "31",
+    "cancelled": "35",
+    "skipped": "2",
+}
 
 
 class LiveProgress(Quiet):
@@ -95,6 +102,11 @@ class LiveProgress(Quiet):
     def step_progress(self, name: str, done: int, total: int) -> None:
         """Note how far a step says it is."""
         self._progress[name] = (done, total)
+
+    def step_waiting(self, name: str, text: str) -> None:
+        """Tell what a step waits for, if it is one of few."""
+        if self._total <= LISTED:
+            self._above.append(cut(waiting_line(name, text), columns_of(self._stream)))
 
     def step_finished(self, records: Sequence[AttemptRecord]) -> None:
         """Count what has ended, and tell of it if it is one of few or did not go well."""

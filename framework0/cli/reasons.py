@@ -55,8 +55,11 @@ def explain(
         *_choices(story, step),
         *_conditions(story, step),
         *_upstream(story, path),
+        *_cache(story, step),
         *_predecessors(story, step),
+        *_person(story, step),
         *_attempts(story, step),
+        *_waits(story, step),
         *_items(story, step),
     ]
     return Explanation(
@@ -78,6 +81,8 @@ def _verdict(story: RunStory, step: StepStory) -> str:
         if last.reason.startswith(KEPT):
             return f"did not run: its result was {last.reason}"
         return f"ran and succeeded{times} in {seconds_text(last.outcome.seconds)}"
+    if step.state == "cached" and last is not None:
+        return f"did not run, its result was cached: {last.reason}"
     if step.state == "interrupted":
         waited = step.last is not None and step.begun == step.last.attempt
         doing = "it waited for its next attempt" if waited else "it was going on"
@@ -92,8 +97,38 @@ def _verdict(story: RunStory, step: StepStory) -> str:
         "skipped": "was skipped",
         "running": f"is running{times}",
         "waiting": "waits for its next attempt",
+        "paused": _how_paused(story, step),
         "pending": "had not begun when the process ended" if before_end else "has not begun",
     }.get(step.state, step.state)
+
+
+def _how_paused(story: RunStory, step: StepStory) -> str:
+    from framework0.runner import now_standing
+
+    stop = now_standing(story.history.decisions).get(step.node)
+    if stop is None:
+        return "is paused: one of its items is"
+    if stop["way"] == "asked":
+        return "waits for an answer"
+    return "is paused before it begins: there is a breakpoint"
+
+
+def _person(story: RunStory, step: StepStory) -> Iterator[str]:
+    """What a person has to do with the step: the question, the answer, and the stop after it."""
+    from framework0.cli.times import clock_text
+    from framework0.runner import ANSWER, QUESTION, now_standing
+
+    decisions = story.history.decisions
+    question, answer = decisions.get((step.node, QUESTION)), decisions.get((step.node, ANSWER))
+    if question is not None:
+        yield f"asked {clock_text(question['at'])}: {question['prompt']}"
+    if answer is not None:
+        who = answer["who"] or "nobody in time"
+        said = f": {answer['comment']}" if answer["comment"] else ""
+        yield f"answered {clock_text(answer['at'])} by {who}: {answer['answer']}{said}"
+    stop = now_standing(decisions).get(step.node) if story.state == "paused" else None
+    if stop is not None and stop["way"] == "after":
+        yield "the run is paused after it: what waits for it has not begun"
 
 
 def _choices(story: RunStory, step: StepStory) -> Iterator[str]:
@@ -117,6 +152,20 @@ def _conditions(story: RunStory, step: StepStory) -> Iterator[str]:
     else:
         told = "true" if answer else "false"
         yield f"its condition was {told} when it was asked, which holds on: when {definition.when}"
+
+
+def _cache(story: RunStory, step: StepStory) -> Iterator[str]:
+    """Why a step that may be cached ran all the same, and why what it gave was not kept."""
+    from framework0.runner import ASKED, NOT_KEPT
+
+    if step.state == "cached":
+        return
+    why = story.history.decisions.get((step.node, ASKED))
+    if why:
+        yield f"it was not taken from the cache: {why}"
+    unkept = story.history.decisions.get((step.node, NOT_KEPT))
+    if unkept:
+        yield str(unkept)
 
 
 def _upstream(story: RunStory, path: tuple[str, ...]) -> Iterator[str]:
@@ -147,6 +196,11 @@ def _predecessors(story: RunStory, step: StepStory) -> Iterator[str]:
     yield f"it comes after {told}, by {rule}"
     if rule == "order" and plan.recipe.order_reason:
         yield f"the order: {plan.recipe.order_reason}"
+
+
+def _waits(story: RunStory, step: StepStory) -> Iterator[str]:
+    if step.node in story.waits:
+        yield f"it is {story.waits[step.node]}"
 
 
 def _attempts(story: RunStory, step: StepStory) -> Iterator[str]:

@@ -4,6 +4,7 @@ examples:
   framework0 rerun
   framework0 rerun 20261124-0427
   framework0 rerun --failed          keep what succeeded, run the rest
+  framework0 rerun --failed --dry-run
 """
 
 from __future__ import annotations
@@ -28,6 +29,11 @@ def configure(parser: ArgumentParser) -> None:
         action="store_true",
         help="keep the results of steps that succeeded and are unchanged, as all before them are",
     )
+    parser.add_argument(
+        "--dry-run",
+        action="store_true",
+        help="with --failed: only show which finished steps would be kept, and why not",
+    )
     parser.add_argument("--name", default="", help="a name for the new run")
     add_run_options(parser)
 
@@ -37,10 +43,22 @@ def execute(arguments: Namespace) -> int:
     with opened(arguments) as (_, journal):
         run_id = chosen_run(journal, arguments.run, _has_ended)
         nodes = next(run.nodes for run in journal.runs() if run.run_id == run_id)
+        history = journal.read(run_id) if arguments.dry_run else None
+    if history is not None:
+        from framework0.cli.resume import show_what_holds
+        from framework0.errors import UsageError
+
+        if not arguments.failed:
+            raise UsageError("rerun runs every step again: --dry-run goes with --failed")
+        return show_what_holds(history, arguments)
 
     def start(options: Options) -> RunResult:
         from framework0.assembly import rerun
 
+        if not arguments.quiet and not arguments.json:
+            from framework0.cli.jsonlines import teller
+
+            options.on_kept = teller(arguments, run_id)
         if nodes == 1:
             show_what_it_prints(arguments, options)
         return rerun(

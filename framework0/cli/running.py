@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
-from framework0.errors import EXIT_OK, EXIT_RUN_FAILED, Framework0Error
+from framework0.errors import EXIT_OK, EXIT_PAUSED, EXIT_RUN_FAILED, Framework0Error
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,7 +45,34 @@ def add_run_options(parser: ArgumentParser) -> None:
         metavar="SECONDS",
         help="time a run may take to stop after a signal (default: 5)",
     )
+    _add_limits(how)
+    how.add_argument(
+        "--break",
+        dest="breaks",
+        action="append",
+        metavar="STEP",
+        help="pause before this step, or after it with STEP:after (repeatable)",
+    )
+    how.add_argument(
+        "--no-breaks", action="store_true", help="stop at no breakpoint, the recipe's included"
+    )
+    how.add_argument(
+        "--no-cache",
+        action="store_true",
+        help="run every step; what a step with `cache` gives takes the place of what was cached",
+    )
     add_workspace(parser)
+    outside = parser.add_argument_group("what to tell others")
+    outside.add_argument(
+        "--metrics-file",
+        metavar="FILE",
+        help="keep this file up to date for Prometheus' node_exporter (its name ends in .prom)",
+    )
+    outside.add_argument(
+        "--log-format",
+        choices=("human", "json"),
+        help="json: what steps print and what is said of them, one JSON object a line",
+    )
     shown = parser.add_argument_group("what to show")
     shown.add_argument("-s", "--show-output", action="store_true", help="show what the steps print")
     shown.add_argument(
@@ -52,6 +80,20 @@ def add_run_options(parser: ArgumentParser) -> None:
     )
     shown.add_argument("-q", "--quiet", action="store_true", help="only say what failed")
     shown.add_argument("--json", action="store_true", help="one JSON event a line on stdout")
+
+
+def _add_limits(how: Any) -> None:
+    how.add_argument(
+        "--fail-fast",
+        action="store_true",
+        help="after the first failed step start no others and stop those that run",
+    )
+    how.add_argument(
+        "--deadline",
+        type=time_limit,
+        metavar="TIME",
+        help="how long the run's steps may take together, as in 90s or 2h",
+    )
 
 
 def whole(text: str) -> int:
@@ -73,6 +115,16 @@ def seconds(text: str) -> float:
         return parse_duration(text, zero=True)
     except ValueError as error:
         raise ArgumentTypeError(f"it {error}") from None
+
+
+def time_limit(text: str) -> float:
+    """Return a length of time that is not zero, in seconds, for argparse."""
+    from argparse import ArgumentTypeError
+
+    length = seconds(text)
+    if not length:
+        raise ArgumentTypeError("it must be longer than zero")
+    return length
 
 
 def see_through(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
@@ -128,8 +180,19 @@ def _run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
         grace=arguments.grace,
         only=getattr(arguments, "only", ()) or (),
         skip=getattr(arguments, "skip", ()) or (),
+        fail_fast=arguments.fail_fast,
+        deadline=arguments.deadline,
+        breaks=arguments.breaks or (),
+        no_breaks=arguments.no_breaks,
+        no_cache=arguments.no_cache,
         echo=arguments.debug or arguments.show_output,
     )
+    if arguments.metrics_file or arguments.log_format:
+        from framework0.assembly import Watch
+
+        options.watch = Watch(
+            metrics_file=arguments.metrics_file or "", log_format=arguments.log_format or ""
+        )
     options.observer = watcher_for(arguments, echo=options.echo)
 
     def attach(run: Run) -> None:
@@ -144,9 +207,11 @@ def _run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
         for handler in signals:
             handler.__exit__()
         close_watcher(options)
-    _last_word(arguments, result)
+    _last_word(arguments, result, options.observer)
     if result.ok:
         return EXIT_OK
+    if result.state == "paused":
+        return EXIT_PAUSED
     received = next((handler.received for handler in signals if handler.received), None)
     if received is None:
         return EXIT_RUN_FAILED
@@ -157,8 +222,6 @@ def _run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
 
 def _debug() -> None:
     """Show debug logs here, and in the processes that steps start."""
-    import os
-
     from framework0.logs import configure
 
     os.environ["DEBUG"] = "1"
@@ -203,6 +266,11 @@ def watcher_for(arguments: Namespace, *, echo: bool) -> Any:
         return JsonEvents(sys.stdout)
     if arguments.quiet:
         return Quiet()
+    if _may_want_json_lines(arguments):
+        from framework0.cli.jsonlines import JsonLines, wants_json_lines
+
+        if wants_json_lines(arguments, arguments.workspace):
+            return JsonLines(sys.stderr)
     from framework0.cli.streams import is_terminal
 
     if is_terminal(sys.stderr) and not echo:
@@ -212,12 +280,35 @@ def watcher_for(arguments: Namespace, *, echo: bool) -> Any:
     return PlainLines(sys.stderr)
 
 
-def _last_word(arguments: Namespace, result: RunResult) -> None:
+def _may_want_json_lines(arguments: Namespace) -> bool:
+    """Say whether it is worth a look: the arguments, the environment or the workspace say something."""
+    settings = arguments.workspace.settings
+    return bool(arguments.log_format or settings.log_format or "FRAMEWORK0_LOG" in os.environ)
+
+
+def _last_word(arguments: Namespace, result: RunResult, watcher: Any) -> None:
     """Say how the run ended, what failed and why, and what to do next."""
     if arguments.json:
         return
     from framework0.cli.endings import ending
 
-    text = ending(result, debug=arguments.debug)
-    if text and not (arguments.quiet and result.ok):
+    pauses = _pauses(arguments, result) if result.state == "paused" else ()
+    text = ending(result, debug=arguments.debug, pauses=pauses)
+    if text and hasattr(watcher, "say"):
+        watcher.say(text, "info" if result.ok or result.state == "paused" else "error")
+    elif text and not (arguments.quiet and result.ok):
         print(text, file=sys.stdout if result.ok else sys.stderr)
+
+
+def _pauses(arguments: Namespace, result: RunResult) -> list[str]:
+    """Return where the run stands and how to go on with it."""
+    from framework0.cli.pauses import pause_lines
+    from framework0.cli.story import RunStory
+    from framework0.runner import Journal
+
+    journal = Journal(arguments.workspace.journal)
+    try:
+        story = RunStory(journal.read(result.id))
+    finally:
+        journal.close()
+    return list(pause_lines(story.plan, story.history))

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
     from collections.abc import Sequence
 
+    from framework0.artifacts import Kept
     from framework0.runner import RunSummary
 
-STATES: Final = ("running", "succeeded", "failed", "cancelled", "interrupted", "damaged")
+STATES: Final = ("running", "succeeded", "failed", "cancelled", "interrupted", "paused", "damaged")
 """What a run can be told as; ``interrupted``: not ended, and its process is gone."""
 
 LISTED: Final = 20
@@ -173,12 +174,14 @@ def run_facts(run: RunSummary) -> dict[str, Any]:
         "seconds": None if seconds is None else round(seconds, 6),
         "step_count": run.nodes,
         "parent": run.parent,
+        "schedule": run.schedule,
         "pid": run.pid,
         "host": run.host,
     }
 
 
 def _prune(arguments: Namespace) -> int:
+    from framework0.assembly import sweep_artifacts
     from framework0.errors import UsageError
 
     with opened(arguments) as (space, journal):
@@ -194,21 +197,39 @@ def _prune(arguments: Namespace) -> int:
         removed = {run.run_id for run in going}
         if not arguments.dry_run:
             removed = set(journal.prune(keep=keep, older_than=age))
-    _tell_pruned(arguments, [run for run in going if run.run_id in removed])
+        swept = [] if arguments.dry_run else sweep_artifacts(space, journal)
+    _tell_pruned(arguments, [run for run in going if run.run_id in removed], swept)
     return EXIT_OK
 
 
-def _tell_pruned(arguments: Namespace, gone: Sequence[RunSummary]) -> None:
+def _tell_pruned(arguments: Namespace, gone: Sequence[RunSummary], swept: Sequence[Kept]) -> None:
     from framework0.cli.troubles import say
 
     if arguments.json:
         ids = [run.run_id for run in gone]
-        _write_json({"removed": [] if arguments.dry_run else ids, "would_remove": ids})
+        _write_json(
+            {
+                "removed": [] if arguments.dry_run else ids,
+                "would_remove": ids,
+                "artifacts_removed": [kept.digest for kept in swept],
+            }
+        )
         return
     if gone:
         sys.stdout.write(_table(gone))
     count = f"{len(gone)} run{'' if len(gone) == 1 else 's'}"
     say(f"{count} would be removed" if arguments.dry_run else f"{count} removed")
+    if swept:
+        say(told_swept(swept))
+
+
+def told_swept(swept: Sequence[Kept], *, done: bool = True) -> str:
+    """Say in one line how many artifacts went, or would go, and what they took."""
+    from framework0.cli.sizes import bytes_text
+
+    count = f"{len(swept)} artifact{'' if len(swept) == 1 else 's'}"
+    verb = "removed" if done else "would be removed"
+    return f"{count} {verb}, {bytes_text(sum(kept.bytes for kept in swept))}"
 
 
 def _write_json(value: Any) -> None:

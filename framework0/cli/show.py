@@ -4,6 +4,7 @@ examples:
   framework0 show
   framework0 show 20261124-0427
   framework0 show nightly --context 'weather.*'
+  framework0 show nightly --lineage report
   framework0 show --json | jq '.steps[] | select(.state == "failed")'
 """
 
@@ -41,6 +42,13 @@ def configure(parser: ArgumentParser) -> None:
         metavar="PATTERN",
         help="show what the run left in the context instead: all of it, or the keys that match",
     )
+    parser.add_argument(
+        "--lineage",
+        nargs="?",
+        const="",
+        metavar="WHAT",
+        help="show where values come from instead: all, or a step, a context key, an artifact",
+    )
     parser.add_argument("--all", action="store_true", help="list every step of a large run")
     parser.add_argument("--json", action="store_true", help="a JSON object with all that is known")
     add_workspace(parser)
@@ -49,9 +57,16 @@ def configure(parser: ArgumentParser) -> None:
 def execute(arguments: Namespace) -> int:
     """Show the run."""
     from framework0.cli.story import RunStory
+    from framework0.cli.waiting import note_waits
 
-    with opened(arguments) as (_, journal):
+    with opened(arguments) as (space, journal):
         story = RunStory(journal.read(chosen_run(journal, arguments.run)))
+        if arguments.lineage is not None:
+            from framework0.cli.lineage import show_lineage
+
+            sys.stdout.write(show_lineage(arguments, story, space, journal))
+            return EXIT_OK
+    note_waits(story, space)
     context = None if arguments.context is None else context_of(story, arguments.context)
     if arguments.json:
         import json
@@ -73,7 +88,7 @@ def context_of(story: RunStory, pattern: str) -> dict[str, Any]:
 
     context = Context()
     context.load(story.history.changes)
-    return {key: context.get(key) for key in context.keys(pattern)}
+    return {key: context.kept(key) for key in context.keys(pattern)}
 
 
 def _show_context(context: Mapping[str, Any], pattern: str) -> None:
@@ -114,6 +129,8 @@ def _summary(story: RunStory) -> Iterator[str]:
         yield f"  name     {header.name}"
     yield f"  began    {_times(story)}"
     process = story.history.summary
+    if process.schedule is not None:
+        yield f"  schedule {process.schedule['name']}, due {process.schedule['due_text']}"
     if story.state == "running":
         yield f"  process  {process.pid} on {process.host}"
     elif story.state == "interrupted":
@@ -121,6 +138,9 @@ def _summary(story: RunStory) -> Iterator[str]:
     if header.parent:
         verb = "part of" if process.is_inner else "repeats"
         yield f"  {verb}  run {header.parent}"
+    halted = story.history.decisions.get((-1, "halted"))
+    if halted and story.state == "failed":
+        yield f"  stopped  {halted}"
     if header.inputs:
         given = (f"{name}={json.dumps(value)}" for name, value in header.inputs.items())
         yield f"  inputs   {' '.join(given)}"
@@ -151,11 +171,13 @@ def _steps_table(story: RunStory, *, everything: bool) -> str:
 
     steps: Sequence[StepStory] = story.steps
     if len(steps) > SHOWN_STEPS and not everything:
-        remarkable = [step for step in steps if step.state not in ("succeeded", "pending")]
+        remarkable = [
+            step for step in steps if step.state not in ("succeeded", "cached", "pending")
+        ]
         steps = remarkable[:SHOWN_STEPS]
     shown = table(
         ["STEP", "STATE", "TRIES", "TIME", "WHY"],
-        [_row(step) for step in steps],
+        [_row(step, story.waits.get(step.node, "")) for step in steps],
         columns=columns_of(sys.stdout),
         right="TRIES TIME",
         colors=state_colors(sys.stdout),
@@ -166,7 +188,7 @@ def _steps_table(story: RunStory, *, everything: bool) -> str:
     return shown
 
 
-def _row(step: StepStory) -> list[str]:
+def _row(step: StepStory, waits: str) -> list[str]:
     from framework0.cli.times import seconds_text
 
     last = step.last
@@ -176,7 +198,7 @@ def _row(step: StepStory) -> list[str]:
         step.state.replace("_", " "),
         str(step.begun) if step.begun else "",
         seconds_text(last.outcome.seconds) if last is not None and timed else "",
-        in_flight(step) or step.why,
+        in_flight(step) or waits or step.why,
     ]
 
 
@@ -211,6 +233,10 @@ def _next_steps(story: RunStory) -> Iterator[str]:
     if story.state == "running":
         yield f"to watch it:            `framework0 logs -f {run_id}`"
         yield f"to stop it:             `framework0 cancel {run_id}`"
+    if story.state == "paused":
+        from framework0.cli.pauses import pause_lines
+
+        yield from pause_lines(story.plan, story.history)
     if story.state in RESUMABLE:
         yield f"why it went like this:  `framework0 why {run_id}`"
         yield f"what the steps printed: `framework0 logs {run_id}`"
@@ -227,13 +253,26 @@ def story_facts(story: RunStory) -> dict[str, Any]:
         "counts": story.counts(),
         "inputs": dict(header.inputs),
         "options": dict(header.options),
+        **_pause_facts(story),
         "sessions": [session._asdict() for session in story.history.sessions],
-        "steps": [step_facts(step) for step in story.steps],
+        "steps": [
+            {**step_facts(step), "waits": story.waits.get(step.node, "")} for step in story.steps
+        ],
     }
+
+
+def _pause_facts(story: RunStory) -> dict[str, Any]:
+    if story.state != "paused":
+        return {}
+    from framework0.cli.pauses import stops
+
+    return {"stops": stops(story.plan, story.history)}
 
 
 def step_facts(step: StepStory) -> dict[str, Any]:
     """Return what is known of one step."""
+    from framework0.artifacts import plain
+
     return {
         "name": step.name,
         "node": step.node,
@@ -250,7 +289,7 @@ def step_facts(step: StepStory) -> dict[str, Any]:
                 "failure": (
                     None if record.outcome.failure is None else record.outcome.failure._asdict()
                 ),
-                "result": record.outcome.result,
+                "result": plain(record.outcome.result),
                 "seconds": record.outcome.seconds,
                 "cpu_seconds": record.outcome.cpu_seconds,
                 "peak_memory": record.outcome.peak_memory,

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from framework0.runner import CANCELLED, INTERRUPTED, RUNNING, SKIPPED, SUCCEEDED, Plan, Standing
+from framework0.runner import (
+    CACHED,
+    CANCELLED,
+    INTERRUPTED,
+    RUNNING,
+    SKIPPED,
+    SUCCEEDED,
+    Plan,
+    Standing,
+)
 from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
@@ -18,8 +27,10 @@ if TYPE_CHECKING:
 RESUMABLE = frozenset({INTERRUPTED, "failed", "cancelled"})
 """States of a run from which ``resume`` goes on."""
 
-LIVE = frozenset({RUNNING, INTERRUPTED})
-"""States of a run that has recorded no end."""
+PAUSED = "paused"
+
+LIVE = frozenset({RUNNING, INTERRUPTED, PAUSED})
+"""States of a run that has not come to its end."""
 
 
 class StepStory(NamedTuple):
@@ -68,8 +79,11 @@ class RunStory:
         self.standing = (
             None if self.plan is None else Standing(self.plan, history.attempts, history.decisions)
         )
+        self._standing_at = self._stops()
         self.steps = self._tell()
         self.by_node = {step.node: step for step in self.steps}
+        # Filled in by those who can look at the pools of the workspace.
+        self.waits: dict[int, str] = {}
         # Backwards: a step that is called like the item of another comes second.
         self._by_name = {step.name: step for step in reversed(self.steps)}
 
@@ -102,6 +116,15 @@ class RunStory:
             ]
         return steps
 
+    def _stops(self) -> set[int]:
+        """Return the nodes at which a paused run stands, steps whose items do included."""
+        if self.state != PAUSED:
+            return set()
+        from framework0.runner import now_standing
+
+        found = now_standing(self.history.decisions)
+        return {*found, *(stop["owner"] for stop in found.values())}
+
     def _names(self) -> dict[int, str]:
         plan = self.plan
         if plan is not None:
@@ -117,11 +140,13 @@ class RunStory:
             max((record.attempt for record in records), default=0),
         )
         state = self._state(records, begun, opened=opened)
+        if node in self._standing_at and state in ("pending", PAUSED):
+            state = PAUSED
         return StepStory(node, name, state, records, begun, owner)
 
     def _state(self, records: tuple[AttemptRecord, ...], begun: int, *, opened: bool) -> str:
         recorded = max((record.attempt for record in records), default=0)
-        flying = RUNNING if self.state == RUNNING else INTERRUPTED
+        flying = {RUNNING: RUNNING, PAUSED: "pending"}.get(self.state, INTERRUPTED)
         live = self.state in LIVE
         if begun > recorded:
             return flying if live else CANCELLED
@@ -131,14 +156,14 @@ class RunStory:
             return "pending" if live else CANCELLED
         last = records[-1]
         if not last.final:
-            return ("waiting" if self.state == RUNNING else INTERRUPTED) if live else CANCELLED
+            return ("waiting" if self.state == RUNNING else flying) if live else CANCELLED
         if self.state == RUNNING and self._is_to_run_again(last):
             return "pending"
         return last.state
 
     def _is_to_run_again(self, last: AttemptRecord) -> bool:
         """Say whether a resume that is going on has this step still before it."""
-        if last.state == SUCCEEDED or len(self.history.sessions) < 2:  # noqa: PLR2004
+        if last.state in (SUCCEEDED, CACHED) or len(self.history.sessions) < 2:  # noqa: PLR2004
             return False
         before = last.at + last.outcome.seconds < self.history.sessions[-1].at
         kept = self.standing is not None and last.node in self.standing.ended

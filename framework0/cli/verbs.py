@@ -1,6 +1,6 @@
 """The verbs in the order in which a person meets them, each with its one line of help.
 
-The home of verb ``x`` is the module ``framework0.cli.x``, which has ``configure(parser)`` and
+The home of verb ``x-y`` is the module ``framework0.cli.x_y``, which has ``configure(parser)`` and
 ``execute(arguments) -> int`` and a docstring whose first line is that same help.
 """
 
@@ -18,12 +18,19 @@ VERBS: Final[Mapping[str, str]] = {
     "graph": "draw the steps and what they wait for",
     "run": "run a recipe",
     "runs": "list the runs of this workspace, or prune old ones",
+    "artifacts": "list, show, export or clear out the large values of runs",
     "show": "show one run: its steps, their states and times",
     "logs": "show what the steps of a run printed",
     "why": "explain why a step ran, was skipped or failed",
     "resume": "go on with a run that did not finish",
+    "continue": "go on with a paused run, with answers and edits",
     "rerun": "run the recipe of an earlier run again",
+    "cache": "list the cached results of steps, or remove some",
     "cancel": "stop a run that is running",
+    "schedule": "run recipes by the clock: add, list and remove schedules",
+    "serve-schedules": "run what is due, for as long as this runs",
+    "repro": "write a folder in which a failure can be made again",
+    "chaos": "prove that a recipe survives the death of its runner",
     "schema": "write the JSON Schema of recipes, for editors",
     "doctor": "check this machine and workspace for known troubles",
     "completion": "write the completion script for a shell",

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 SIGNS = {
     "succeeded": "ok",
+    "cached": "cached",
     "failed": "FAILED",
     "timed_out": "TIMED OUT",
     "cancelled": "cancelled",
@@ -44,6 +45,9 @@ class Quiet:
 
     def step_progress(self, name: str, done: int, total: int) -> None:
         """See :class:`framework0.runner.Observer`."""
+
+    def step_waiting(self, name: str, text: str) -> None:
+        """A step that could start waits for what ``text`` names."""
 
     def step_finished(self, records: Sequence[AttemptRecord]) -> None:
         """See :class:`framework0.runner.Observer`."""
@@ -79,9 +83,20 @@ class PlainLines(_Written):
         """Name the run, so that another terminal can ask about it."""
         self._say(f"run {run_id}: {total:,} step{'s' if total != 1 else ''}\n")
 
+    def step_waiting(self, name: str, text: str) -> None:
+        """Say what a step waits for."""
+        self._say(f"{waiting_line(name, text)}\n")
+
     def step_finished(self, records: Sequence[AttemptRecord]) -> None:
         """Say how each attempt ended."""
         self._say("".join(f"{attempt_line(record)}\n" for record in records))
+
+
+def waiting_line(name: str, text: str) -> str:
+    """Return what a step waits for as one line."""
+    from framework0.logs import one_line
+
+    return one_line(f"{'waiting':>9}  {name}  for {text}")
 
 
 def attempt_line(record: AttemptRecord) -> str:
@@ -119,6 +134,10 @@ class JsonEvents(_Written):
         """Tell how far a step is."""
         self._emit({"event": "step_progress", "step": name, "done": done, "total": total})
 
+    def step_waiting(self, name: str, text: str) -> None:
+        """Tell that a step could start, and what it waits for."""
+        self._emit({"event": "step_waiting", "step": name, "for": text})
+
     def step_finished(self, records: Sequence[AttemptRecord]) -> None:
         """Tell which attempts are acknowledged."""
         self._emit(*map(attempt_event, records))
@@ -146,7 +165,9 @@ def attempt_event(record: AttemptRecord) -> dict[str, Any]:
         "seconds": round(outcome.seconds, 6),
     }
     if outcome.result is not None:
-        event["result"] = outcome.result
+        from framework0.artifacts import plain
+
+        event["result"] = plain(outcome.result)
     if outcome.failure is not None:
         event["failure"] = {
             "kind": outcome.failure.kind,

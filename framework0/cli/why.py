@@ -36,9 +36,11 @@ def configure(parser: ArgumentParser) -> None:
 def execute(arguments: Namespace) -> int:
     """Explain one step, or all that did not simply succeed."""
     from framework0.cli.reasons import explain
+    from framework0.cli.waiting import note_waits
 
-    with opened(arguments) as (_, journal):
+    with opened(arguments) as (space, journal):
         story, step = chosen_step(journal, arguments)
+    note_waits(story, space)
     steps = [step] if step is not None else remarkable(story)
     if arguments.json:
         import json
@@ -63,7 +65,11 @@ def remarkable(story: RunStory) -> list[StepStory]:
     found = [
         step
         for step in story.steps
-        if step.state != "pending" and (step.state != "succeeded" or step.begun > 1)
+        if step.node in story.waits
+        or (
+            step.state != "pending"
+            and (step.state not in ("succeeded", "cached") or step.begun > 1)
+        )
     ]
     return sorted(found, key=lambda step: skipped_because_of(story, step) is not None)
 
@@ -76,6 +82,10 @@ def _headline(story: RunStory) -> Sequence[str]:
     if story.state == "interrupted":
         process = story.history.summary
         lines.append(f"its process {process.pid} on {process.host} is gone and recorded no end")
+    if story.state == "paused":
+        from framework0.cli.pauses import pause_lines
+
+        lines += pause_lines(story.plan, story.history)
     return lines
 
 

@@ -6,15 +6,17 @@ the model.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any, Final
+
     from framework0.recipe.cache import Cached as Cached
     from framework0.recipe.cache import RecipeCache as RecipeCache
     from framework0.recipe.check import Checked as Checked
     from framework0.recipe.check import check_document as check_document
     from framework0.recipe.display import width as text_width
     from framework0.recipe.durations import parse_duration as parse_duration
+    from framework0.recipe.expression_values import Sealed as Sealed
     from framework0.recipe.expressions import Expression as Expression
     from framework0.recipe.expressions import Reference as Reference
     from framework0.recipe.expressions import Scope as Scope
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from framework0.recipe.model import ORDER_GRAPH as ORDER_GRAPH
     from framework0.recipe.model import ORDER_SEQUENCE as ORDER_SEQUENCE
     from framework0.recipe.model import PHASES as PHASES
+    from framework0.recipe.model import Cache as Cache
     from framework0.recipe.model import Foreach as Foreach
     from framework0.recipe.model import Input as Input
     from framework0.recipe.model import Policy as Policy
@@ -46,6 +49,7 @@ if TYPE_CHECKING:
     from framework0.recipe.report_formats import as_sarif as as_sarif
     from framework0.recipe.schema import json_schema as json_schema
     from framework0.recipe.signatures import SignatureSource as SignatureSource
+    from framework0.recipe.sizes import size_text as size_text
     from framework0.recipe.templates import Template as Template
     from framework0.recipe.templates import find_templates as find_templates
     from framework0.recipe.templates import has_template as has_template
@@ -53,6 +57,7 @@ if TYPE_CHECKING:
     from framework0.recipe.textfile import text_of as text_of
 
 _HOMES: Final = {
+    "Cache": "model",
     "Cached": "cache",
     "Checked": "check",
     "DEFAULT_POLICY": "model",
@@ -73,6 +78,7 @@ _HOMES: Final = {
     "Reference": "expressions",
     "Retry": "model",
     "Scope": "expressions",
+    "Sealed": "expression_values",
     "SignatureSource": "signatures",
     "Step": "model",
     "Template": "templates",
@@ -92,6 +98,7 @@ _HOMES: Final = {
     "read_document": "load",
     "render": "templates",
     "render_report": "report",
+    "size_text": "sizes",
     "summarize": "report",
     "text_of": "textfile",
     "text_width": "display",
@@ -109,6 +116,7 @@ __all__ = [
     "ORDER_GRAPH",
     "ORDER_SEQUENCE",
     "PHASES",
+    "Cache",
     "Cached",
     "Checked",
     "Document",
@@ -121,6 +129,7 @@ __all__ = [
     "Reference",
     "Retry",
     "Scope",
+    "Sealed",
     "SignatureSource",
     "Step",
     "Template",
@@ -140,6 +149,7 @@ __all__ = [
     "remembered_text",
     "render",
     "render_report",
+    "size_text",
     "summarize",
     "text_of",
     "text_width",

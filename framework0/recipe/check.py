@@ -17,6 +17,7 @@ from framework0.recipe.check_findings import Findings
 from framework0.recipe.check_inputs import read_allowed, read_defaults, read_header, read_inputs
 from framework0.recipe.check_steps import SECTIONS, Steps, warn_thread_timeout
 from framework0.recipe.check_tables import read_table
+from framework0.recipe.limit_keys import RUN_LIMIT_KEYS
 from framework0.recipe.limits import MAX_STEPS
 from framework0.recipe.model import NOTHING, ORDER_SEQUENCE, Input, Recipe
 from framework0.tuples import NamedTuple
@@ -44,25 +45,32 @@ def check_document(
     *,
     signatures: SignatureSource | None = None,
     kinds: Collection[str] = (),
+    pools: Mapping[str, int] | None = None,
 ) -> Checked:
     """Check ``document`` whole.
 
     ``kinds`` are the types of step that exist besides the built-in ones; as a mapping from name to
     (module, class) their arguments are checked as well. Without ``signatures`` the code behind the
-    steps is not looked at.
+    steps is not looked at. ``pools`` are the pools there are and how many slots each has; without
+    them every name will do.
     """
-    return _Check(document, signatures, kinds).run()
+    return _Check(document, signatures, kinds, pools).run()
 
 
 class _Check:
     def __init__(
-        self, document: Document, signatures: SignatureSource | None, kinds: Collection[str]
+        self,
+        document: Document,
+        signatures: SignatureSource | None,
+        kinds: Collection[str],
+        pools: Mapping[str, int] | None,
     ) -> None:
         self.document = document
         self.data = document.data
         self.findings = Findings(document)
         self.signatures = signatures
         self.kinds = kinds
+        self.pools = pools
         # An escape in quotes may spell the opening of a template in many ways.
         self.may_hold_templates = "${{" in document.text or "\\" in document.text
 
@@ -85,12 +93,19 @@ class _Check:
             self._check_code(self.signatures, steps, expressions, graph)
         if steps.all:
             findings.note("order", reason, ("order",) if "order" in data else ("steps",))
-        return self._checked(header, inputs, allowed, steps, order, reason)
+        limits = {key.name: good[key.name] for key in RUN_LIMIT_KEYS if key.name in good}
+        return self._checked(header, inputs, allowed, steps, order, reason, limits)
 
     def _read_steps(self, good: Mapping[str, Any]) -> Steps:
         findings = self.findings
         defaults = read_defaults(findings, good.get("defaults", {}))
-        steps = Steps(findings, defaults, self.kinds, may_hold_templates=self.may_hold_templates)
+        steps = Steps(
+            findings,
+            defaults,
+            self.kinds,
+            may_hold_templates=self.may_hold_templates,
+            pools=self.pools,
+        )
         executor = defaults.get("executor")
         if "timeout" in defaults and executor in {"thread", "serial"}:
             warn_thread_timeout(findings, executor, ("defaults", "executor"))
@@ -141,7 +156,8 @@ class _Check:
         if self.may_hold_templates and isinstance(defaults, dict) and "env" in defaults:
             expressions.check_value(None, defaults["env"], ("defaults", "env"), each=True)
         for step in steps.all:
-            if step.templated or step.when is not None or step.foreach is not None:
+            asks = step.when is not None or step.policy.cache is not None
+            if step.templated or asks or step.foreach is not None:
                 expressions.check_step(step, steps.raws[step.position])
         if graph is not None and expressions.waits:
             pairs = [(wait.earlier, wait.later) for wait in expressions.waits]
@@ -156,12 +172,14 @@ class _Check:
         graph: Graph | None,
     ) -> None:
         # Imported here: a run without a look at the code does not pay for them.
+        from framework0.recipe.check_cache import check_cached_reads
         from framework0.recipe.check_code import Code, Unchecked
         from framework0.recipe.check_context import ContextKeys
 
         unchecked = Unchecked()
         code = Code(self.findings, steps, signatures, self.kinds, unchecked)
         code.check()
+        check_cached_reads(self.findings, steps, code, signatures)
         if graph is not None:
             context = ContextKeys(self.findings, steps, graph, unchecked)
             context.gather(code, signatures, expressions.context_reads)
@@ -176,6 +194,7 @@ class _Check:
         steps: Steps,
         order: str,
         reason: str,
+        limits: Mapping[str, Any],
     ) -> Checked:
         problems = self._in_file_order()
         if any(problem.severity == "error" for problem in problems):
@@ -194,6 +213,8 @@ class _Check:
             file=document.file,
             digest=document.digest,
             text=document.text,
+            pauses=steps.pauses,
+            **limits,
         )
         return Checked(recipe, problems)
 

@@ -73,9 +73,13 @@ class Expressions:
             step.when = self.bare(step, step.when, (*path, "when"), each=False)
         if step.foreach is not None:
             self._check_items(step, raw, path)
+        cache = raw.get("cache")
+        if isinstance(cache, dict):
+            for name in ("key", "files"):
+                self.check_value(step, cache.get(name), (*path, "cache", name), each)
         if not step.templated:
             return
-        for name in ("args", "command", "env"):
+        for name in ("args", "command", "env", "prompt"):
             if name in raw:
                 self.check_value(step, raw[name], (*path, name), each)
 

@@ -17,12 +17,14 @@ NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "python": ("module", "function"),
     "shell": ("command",),
     "recipe": ("recipe",),
+    "approval": ("prompt",),
 }
 
 OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "python": ("module", "function", "args"),
     "shell": ("command", "shell", "exit_codes"),
     "recipe": ("recipe", "args"),
+    "approval": ("prompt", "choices", "approvers", "on_timeout"),
 }
 """The keys of :data:`SPECIAL` that mean something to a type; other types take only ``args``."""
 
@@ -42,6 +44,8 @@ def kind_of(findings: Findings, raw: Mapping[str, Any], path: Path, kinds: Colle
     words = {**dict.fromkeys(known), **_OTHER_WORDS}
     near = findings.near(kind, words)
     near = _OTHER_WORDS.get(near or "", near)
+    # A check that knows no workspace knows fewer types.
+    near = near if near in known else None
     findings.error(
         "unknown-type",
         f"there is no type of step called {clipped(kind)!r}",
@@ -61,6 +65,26 @@ _OTHER_WORDS: Final = {
     "scriptlet": "python",
     "subrecipe": "recipe",
     "workflow": "recipe",
+    "archive": "files",
+    "check": "assert",
+    "copy": "files",
+    "curl": "http",
+    "email": "notify",
+    "jinja": "template",
+    "slack": "notify",
+    "sleep": "wait",
+    "sqlite": "sql",
+    "unzip": "files",
+    "webhook": "notify",
+    "zip": "files",
+    "download": "http",
+    "request": "http",
+    "csv": "read",
+    "load": "read",
+    "save": "write",
+    "approve": "approval",
+    "manual": "approval",
+    "gate": "approval",
 }
 
 

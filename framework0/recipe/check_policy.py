@@ -6,6 +6,8 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from framework0.recipe import keys
+from framework0.recipe.check_cache import read_cache
+from framework0.recipe.check_limits import read_pool, read_size
 from framework0.recipe.check_tables import READERS, read_table
 from framework0.recipe.check_values import (
     WRONG,
@@ -14,6 +16,8 @@ from framework0.recipe.check_values import (
     read_number,
     wrong_type,
 )
+from framework0.recipe.key import CACHE, POOL, SIZE
+from framework0.recipe.limit_keys import LIMIT_KEYS
 from framework0.recipe.model import DEFAULT_POLICY, Foreach, Policy, Retry
 
 if TYPE_CHECKING:
@@ -22,9 +26,18 @@ if TYPE_CHECKING:
     from framework0.recipe.check_findings import Findings, Path
     from framework0.recipe.keys import Key
 
-POLICY_KEYS: Final = frozenset({*keys.DEFAULTS_KEYS, "success", "exit_codes"})
+POLICY_KEYS: Final = frozenset(
+    {
+        *keys.DEFAULTS_KEYS,
+        *(key.name for key in LIMIT_KEYS),
+        "success",
+        "exit_codes",
+        "breakpoint",
+        "cache",
+    }
+)
 
-FAILURE_WORDS: Final = ("timeout", "exit")
+FAILURE_WORDS: Final = ("timeout", "exit", "memory")
 """What `retry.on` may name besides exception classes."""
 
 _FIELDS: Final = {"success": "success_keys"}
@@ -62,7 +75,7 @@ def _check_failures(findings: Findings, names: tuple[str, ...], raw: Any, path: 
                 "bad-dotted-name",
                 f"on {clipped(name)!r} is no name of a failure",
                 where,
-                hint="name exception classes, `timeout` or `exit`",
+                hint="name exception classes, `timeout`, `exit` or `memory`",
             )
         elif "." not in name and name not in known:
             near = findings.near(name, known)
@@ -149,6 +162,13 @@ def read_arguments(findings: Findings, key: Key, value: Any, path: Path) -> Any:
     return value if isinstance(value, dict) else wrong_type(findings, key, value, path)
 
 
+def read_prompt(findings: Findings, key: Key, value: Any, path: Path) -> Any:
+    """Read ``prompt``: a text, which may hold ``${{ }}``."""
+    if isinstance(value, str):
+        return value if value.strip() else wrong_type(findings, key, None, path)
+    return wrong_type(findings, key, value, path)
+
+
 def _as_is(findings: Findings, key: Key, value: Any, path: Path) -> Any:  # noqa: ARG001
     return value
 
@@ -164,7 +184,11 @@ STEP_READERS: Final[Mapping[str, Callable[[Findings, Key, Any, Path], Any]]] = {
     keys.SUCCESS: read_success,
     keys.FOREACH: read_foreach,
     keys.EXPRESSION: read_expression,
+    keys.PROMPT: read_prompt,
     keys.ARGUMENTS: read_arguments,
+    POOL: read_pool,
+    CACHE: read_cache,
+    SIZE: read_size,
     # What a command may be depends on `shell` beside it.
     keys.COMMAND: _as_is,
 }
@@ -219,7 +243,8 @@ class Policies:
         """Return the policy of a step whose own rules are ``own``."""
         if not own:
             return self.base
-        if "env" in own:
+        cache = own.get("cache")
+        if "env" in own or (cache is not None and cache.key):
             return combine(self.base, own)
         signature = tuple(own.items())
         policy = self._known.get(signature)

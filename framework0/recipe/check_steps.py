@@ -10,7 +10,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from framework0.recipe import keys
+from framework0.recipe.check_approval import read_approval
+from framework0.recipe.check_cache import check_cache
 from framework0.recipe.check_kinds import OWN, check_kind, kind_of, read_command
+from framework0.recipe.check_limits import CHECKED, OWN_PROCESS, check_limits
 from framework0.recipe.check_policy import POLICY_KEYS, STEP_READERS, Policies, bounded
 from framework0.recipe.check_tables import read_table
 from framework0.recipe.check_values import clipped, is_dotted, shown
@@ -46,6 +49,7 @@ class Steps:
         kinds: Collection[str],
         *,
         may_hold_templates: bool,
+        pools: Mapping[str, int] | None = None,
     ) -> None:
         self.findings = findings
         self.all: list[Step] = []
@@ -54,9 +58,11 @@ class Steps:
         self.broken: set[int] = set()
         """Positions of steps whose code or arguments are not known for their own mistakes."""
         self.starts: dict[str, int] = {}
+        self.pauses = False
         self.policies = Policies(defaults)
         self._env_is_templated = holds_template(self.policies.base.env)
         self._kinds = kinds
+        self._pools = pools
         self._may_hold_templates = may_hold_templates
         self._dotted: set[str] = set()
 
@@ -166,12 +172,18 @@ class Steps:
             foreach=foreach,
             command=read_command(findings, raw, path) if kind == "shell" else None,
             recipe=good.get("recipe"),
-            policy=self.policies.of({key: good[key] for key in good if key in POLICY_KEYS}),
+            policy=self._policy(good),
             phase=phase,
             description=good.get("description", ""),
         )
+        if kind == "approval":
+            read_approval(findings, step, good, raw, path)
+        self.pauses = self.pauses or kind == "approval" or "breakpoint" in good
         self._check_args(step, path)
         self._check_timeout(step, raw, path)
+        check_cache(findings, step, raw, path)
+        if not CHECKED.isdisjoint(raw):
+            check_limits(findings, step, raw, path, self._pools)
         if self._may_hold_templates:
             items = foreach.items if foreach is not None else None
             step.templated = any(
@@ -181,6 +193,13 @@ class Steps:
         if not kind or ("args" in raw and "args" not in good) or not self._names_code(step):
             self.broken.add(position)
         return step
+
+    def _policy(self, good: Mapping[str, Any]) -> Policy:
+        """Return the rules of a step; what limits a process puts the step into one of its own."""
+        own = {key: good[key] for key in good if key in POLICY_KEYS}
+        if not own.keys().isdisjoint(OWN_PROCESS) and self.policies.base.executor is None:
+            own.setdefault("executor", "process")
+        return self.policies.of(own)
 
     def _names_code(self, step: Step) -> bool:
         return step.kind != "python" or bool(step.module and step.function)
@@ -232,7 +251,7 @@ class Steps:
         if (
             policy.timeout is None
             or policy.executor not in {"thread", "serial"}
-            or step.kind in {"shell", "recipe"}
+            or step.kind in {"shell", "recipe", "approval"}
             or ("timeout" not in raw and "executor" not in raw)
         ):
             return

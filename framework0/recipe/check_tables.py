@@ -108,6 +108,8 @@ def _elsewhere(findings: Findings, name: str, known: Collection[str]) -> str | N
         (keys.STEP_KEYS, "belongs to a step"),
         (keys.RETRY_KEYS, "belongs into `retry`"),
         (keys.SUCCESS_KEYS, "belongs into `success`"),
+        (keys.POOL_KEYS, "belongs into `pool`"),
+        (keys.CACHE_KEYS, "belongs into `cache`"),
         (keys.RECIPE_KEYS, "belongs to the top of the recipe"),
     ):
         if table.keys() != set(known):

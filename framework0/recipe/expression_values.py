@@ -7,6 +7,7 @@ of values, never the values, which may be secret.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -34,6 +35,21 @@ _TEXT_PER_WORK: Final = 256
 
 MISSING: Final = object()
 """Stands for "nothing there", since null is a value."""
+
+
+class Sealed(ABC):
+    """A value that is somewhere else: handed on as it is, opened only when a part of it is asked for.
+
+    ``kind`` names the type of what is inside.
+    """
+
+    __slots__ = ()
+
+    kind: str
+
+    @abstractmethod
+    def open(self) -> Any:
+        """Return the value, a new one each time."""
 
 
 class Wrong(Exception):
@@ -94,7 +110,7 @@ def describe(value: Any) -> str:
     for kind, words in _KINDS:
         if isinstance(value, kind):
             return words
-    name = type(value).__name__[:60]
+    name = (value.kind if isinstance(value, Sealed) else type(value).__name__)[:60]
     return f"a Python object of type {name}"
 
 
@@ -133,6 +149,8 @@ def weigh(value: Any, work: Evaluation) -> None:
             pending.extend((item, depth + 1) for item in part)
             if isinstance(part, Mapping):
                 pending.extend((item, depth + 1) for item in part.values())
+        elif isinstance(part, Sealed):
+            pending.append((part.open(), depth))
         else:
             raise Wrong(f"expressions only work on data, and this is {describe(part)}")
 
@@ -145,6 +163,8 @@ def truth(value: Any) -> bool:
     """
     if value is None or isinstance(value, int | float | str | list | tuple | Mapping):
         return bool(value)
+    if isinstance(value, Sealed):
+        return truth(value.open())
     raise Wrong(f"{describe(value)} is neither true nor false", "compare a part of it")
 
 
@@ -154,6 +174,8 @@ def text_of(value: Any, work: Evaluation) -> str:
     Raises:
         Wrong: if it is no data, or its text would be longer than MAX_TEXT.
     """
+    if isinstance(value, Sealed):
+        value = value.open()
     if isinstance(value, str):
         return value
     weigh(value, work)
@@ -231,4 +253,6 @@ def field(value: Any, part: Any, shown: str, *, literal: bool) -> Any:
         return value[part]
     if value is None:
         raise Absent(f"there is no `{shown}`: it looks into null")
+    if isinstance(value, Sealed):
+        return field(value.open(), part, shown, literal=literal)
     raise Wrong(f"`{shown}` looks into {describe(value)}, which has no parts to an expression")

@@ -6,81 +6,45 @@ them knows the others know as well.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
+from framework0.recipe.cache_keys import CACHE_KEY
+from framework0.recipe.cache_keys import CACHE_KEYS as CACHE_KEYS
+from framework0.recipe.key import ANYTHING as ANYTHING
+from framework0.recipe.key import ARGUMENTS as ARGUMENTS
+from framework0.recipe.key import CHOICE as CHOICE
+from framework0.recipe.key import CODES as CODES
+from framework0.recipe.key import COMMAND as COMMAND
+from framework0.recipe.key import DELAY as DELAY
+from framework0.recipe.key import DOTTED as DOTTED
+from framework0.recipe.key import DURATION as DURATION
+from framework0.recipe.key import EXPRESSION as EXPRESSION
+from framework0.recipe.key import FACTOR as FACTOR
+from framework0.recipe.key import FLAG as FLAG
+from framework0.recipe.key import FOREACH as FOREACH
+from framework0.recipe.key import LIST as LIST
+from framework0.recipe.key import MAPPING as MAPPING
+from framework0.recipe.key import NAME as NAME
+from framework0.recipe.key import NAMES as NAMES
+from framework0.recipe.key import POOL as POOL
+from framework0.recipe.key import PROMPT as PROMPT
+from framework0.recipe.key import RETRY as RETRY
+from framework0.recipe.key import SIZE as SIZE
+from framework0.recipe.key import SUCCESS as SUCCESS
+from framework0.recipe.key import TEXT as TEXT
+from framework0.recipe.key import VARIABLES as VARIABLES
+from framework0.recipe.key import WHOLE as WHOLE
+from framework0.recipe.key import WORDS as WORDS
+from framework0.recipe.key import Key as Key
+from framework0.recipe.key import table as table
+from framework0.recipe.limit_keys import LIMIT_KEYS, LOG_KEY, RUN_LIMIT_KEYS
+from framework0.recipe.limit_keys import POOL_KEYS as POOL_KEYS
 from framework0.recipe.model import ORDER_GRAPH, ORDER_SEQUENCE
-from framework0.tuples import NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-TEXT: Final = "text"
-NAME: Final = "name"
-DOTTED: Final = "dotted name"
-FLAG: Final = "flag"
-WHOLE: Final = "whole number"
-FACTOR: Final = "number"
-DURATION: Final = "duration"
-DELAY: Final = "delay"
-CHOICE: Final = "choice"
-NAMES: Final = "names"
-CODES: Final = "exit codes"
-VARIABLES: Final = "variables"
-MAPPING: Final = "mapping"
-ARGUMENTS: Final = "arguments"
-COMMAND: Final = "command"
-EXPRESSION: Final = "expression"
-RETRY: Final = "retry"
-FOREACH: Final = "foreach"
-SUCCESS: Final = "success"
-LIST: Final = "list"
-ANYTHING: Final = "anything"
-
-WORDS: Final[Mapping[str, str]] = {
-    TEXT: "text",
-    NAME: "a name",
-    DOTTED: "a dotted name",
-    FLAG: "true or false",
-    WHOLE: "a whole number",
-    FACTOR: "a number",
-    DURATION: "a duration",
-    DELAY: "a duration",
-    CHOICE: "one of a few words",
-    NAMES: "a list of names",
-    CODES: "a list of exit codes",
-    VARIABLES: "a mapping of names to texts",
-    MAPPING: "a mapping",
-    ARGUMENTS: "a mapping or a list",
-    COMMAND: "a list of the program and its arguments",
-    EXPRESSION: "an expression",
-    RETRY: "a number of attempts or a mapping",
-    FOREACH: "a list, one expression or a mapping",
-    SUCCESS: "a mapping",
-    LIST: "a list",
-    ANYTHING: "any value",
-}
-"""How a shape is called in the sentence "timeout must be …"."""
-
-
-class Key(NamedTuple):
-    """One key. ``example`` is YAML for its value; ``low`` and ``high`` bound numbers, both included."""
-
-    name: str
-    shape: str
-    about: str
-    example: str
-    default: str = ""
-    choices: tuple[str, ...] = ()
-    low: float | None = None
-    high: float | None = None
-
-
-def _table(*keys: Key) -> dict[str, Key]:
-    return {key.name: key for key in keys}
-
 
 EXECUTORS: Final = ("thread", "process", "serial")
-BUILTIN_KINDS: Final = ("python", "shell", "recipe")
+BUILTIN_KINDS: Final = ("python", "shell", "recipe", "approval")
+BREAKPOINTS: Final = ("before", "after")
+TIMEOUT_ANSWERS: Final = ("fail", "approve", "reject")
 INPUT_TYPES: Final = ("string", "integer", "number", "boolean", "list", "mapping")
 
 MOST_ATTEMPTS: Final = 1_000
@@ -98,7 +62,7 @@ HIGHEST_EXIT_CODE: Final = 2**32 - 1
 LARGEST_IDX: Final = 2**53
 """Larger whole numbers do not survive JSON readers."""
 
-METADATA_KEYS: Final = _table(
+METADATA_KEYS: Final = table(
     Key(
         "name",
         NAME,
@@ -110,13 +74,13 @@ METADATA_KEYS: Final = _table(
     Key("description", TEXT, "What the recipe is for.", "Load the numbers and report their median"),
 )
 
-TEST_META_KEYS: Final = _table(
+TEST_META_KEYS: Final = table(
     Key("test_id", NAME, "The older name of `metadata.name`.", "TC-1042"),
     Key("tester", TEXT, "Who wrote it.", "Ada"),
     Key("description", TEXT, "What the recipe is for.", "Check the pump's start-up"),
 )
 
-RETRY_KEYS: Final = _table(
+RETRY_KEYS: Final = table(
     Key(
         "attempts",
         WHOLE,
@@ -149,13 +113,13 @@ RETRY_KEYS: Final = _table(
     Key(
         "on",
         NAMES,
-        "Retry only after these failures: exception class names, `timeout`, `exit`.",
+        "Retry only after these failures: exception class names, `timeout`, `exit`, `memory`.",
         "[ConnectionError, timeout]",
         default="every failure",
     ),
 )
 
-FOREACH_KEYS: Final = _table(
+FOREACH_KEYS: Final = table(
     Key(
         "items",
         FOREACH,
@@ -176,7 +140,7 @@ FOREACH_KEYS: Final = _table(
     ),
 )
 
-SUCCESS_KEYS: Final = _table(
+SUCCESS_KEYS: Final = table(
     Key(
         "ctx_has_keys",
         NAMES,
@@ -189,7 +153,7 @@ _POLICY: Final = (
     Key(
         "timeout",
         DURATION,
-        "How long one attempt may take; a longer one is ended.",
+        "How long one attempt may take; a longer one is ended. For an approval: how long to wait.",
         "90s",
         default="no limit",
     ),
@@ -223,11 +187,12 @@ _POLICY: Final = (
         "data",
         default="the workspace",
     ),
+    LOG_KEY,
 )
 
-DEFAULTS_KEYS: Final = _table(*_POLICY)
+DEFAULTS_KEYS: Final = table(*_POLICY)
 
-INPUT_KEYS: Final = _table(
+INPUT_KEYS: Final = table(
     Key(
         "type",
         CHOICE,
@@ -262,7 +227,7 @@ INPUT_KEYS: Final = _table(
     Key("description", TEXT, "What the input is for.", "How many rows to read"),
 )
 
-STEP_KEYS: Final = _table(
+STEP_KEYS: Final = table(
     Key("name", NAME, "What the step is called; unique in the recipe.", "load_numbers"),
     Key(
         "idx",
@@ -275,7 +240,7 @@ STEP_KEYS: Final = _table(
     Key(
         "type",
         TEXT,
-        "What kind of step it is: python, shell, recipe, or one of the workspace's.",
+        "What kind of step it is: python, shell, recipe, approval, or one of the workspace's.",
         "shell",
         default="python",
     ),
@@ -309,6 +274,8 @@ STEP_KEYS: Final = _table(
     FOREACH_KEYS["parallel"],
     FOREACH_KEYS["fail_fast"],
     *_POLICY,
+    *LIMIT_KEYS,
+    CACHE_KEY,
     Key(
         "success",
         SUCCESS,
@@ -343,10 +310,45 @@ STEP_KEYS: Final = _table(
         "The recipe file to run, relative to this one (type recipe).",
         "clean_up.yaml",
     ),
+    Key(
+        "breakpoint",
+        CHOICE,
+        "Pause the run before the step begins, or after it has ended, until a person lets it go on.",
+        "before",
+        choices=BREAKPOINTS,
+    ),
+    Key(
+        "prompt",
+        PROMPT,
+        "The question to a person (type approval). It may hold expressions.",
+        "Publish ${{ inputs.version }}?",
+    ),
+    Key(
+        "choices",
+        NAMES,
+        "The answers there are (type approval); `reject` fails the step, every other lets it succeed.",
+        "[staging, production, reject]",
+        default="[approve, reject]",
+    ),
+    Key(
+        "approvers",
+        NAMES,
+        "The only people who may answer (type approval), by the name they have on their machine.",
+        "[ada, grace]",
+        default="everybody",
+    ),
+    Key(
+        "on_timeout",
+        CHOICE,
+        "What holds when nobody has answered within `timeout` (type approval).",
+        "reject",
+        default="fail",
+        choices=TIMEOUT_ANSWERS,
+    ),
     Key("description", TEXT, "What the step is for.", "Read the raw numbers"),
 )
 
-RECIPE_KEYS: Final = _table(
+RECIPE_KEYS: Final = table(
     Key(
         "metadata",
         MAPPING,
@@ -374,6 +376,7 @@ RECIPE_KEYS: Final = _table(
         default="graph if any step has depends_on, else sequence",
         choices=(ORDER_GRAPH, ORDER_SEQUENCE),
     ),
+    *RUN_LIMIT_KEYS,
     Key("env", NAMES, "The environment variables expressions may read.", "[HOME]"),
     Key("steps", LIST, "The steps.", "[{name: greet, module: builtins, function: print}]"),
     Key(

@@ -8,12 +8,13 @@ would pay a third of its start-up for importing them.
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Final
 
 from framework0.tuples import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Any, Final
 
 MAIN: Final = "main"
 ON_FAILURE: Final = "on_failure"
@@ -56,8 +57,25 @@ class Foreach(NamedTuple):
     fail_fast: bool = False
 
 
+class Cache(NamedTuple):
+    """That a step need not run again, and what besides its code and arguments decides that.
+
+    ``key`` holds further values, whose strings may hold ``${{ }}``; ``files`` paths relative to the
+    workspace (templates allowed), which count by content. A result is good for ``ttl`` seconds
+    (None: as long as the workspace keeps it).
+    """
+
+    key: tuple[Any, ...] = ()
+    ttl: float | None = None
+    files: tuple[str, ...] = ()
+
+
 class Policy(NamedTuple):
-    """The rules a step runs under. Times are in seconds."""
+    """The rules a step runs under. Times are in seconds, sizes in bytes.
+
+    ``pool`` is the name of a pool and how many of its slots the step holds while it runs. ``cpu`` is
+    a number of cores; None means no limit of its own, for each of the limits. ``breakpoint`` is ``before`` or ``after``.
+    """
 
     timeout: float | None = None
     retry: Retry = Retry()
@@ -67,6 +85,13 @@ class Policy(NamedTuple):
     exit_codes: tuple[int, ...] = (0,)
     env: Mapping[str, str] = NOTHING
     cwd: str | None = None
+    pool: tuple[str, int] | None = None
+    priority: int = 0
+    memory: int | None = None
+    cpu: int | None = None
+    max_log_bytes: int | None = None
+    breakpoint: str | None = None
+    cache: Cache | None = None
 
 
 DEFAULT_POLICY: Final = Policy()
@@ -75,9 +100,11 @@ DEFAULT_POLICY: Final = Policy()
 class Step:
     """One step as checked. Treat as immutable.
 
-    ``kind`` is the recipe's ``type``: ``python``, ``shell``, ``recipe`` or a registered scriptlet.
+    ``kind`` is the recipe's ``type``: ``python``, ``shell``, ``recipe``, ``approval`` or a registered
+    scriptlet.
     ``position`` counts all steps of the file from 0, ``finally`` and ``on_failure`` included.
     ``args`` is a mapping (keyword arguments, or a scriptlet's params), a tuple (positional), or None.
+    An approval has its question in ``args``: prompt, choices, approvers, timeout, on_timeout.
     A shell step has ``command`` (a tuple: no shell; a string: ``shell: true``); a recipe step has
     ``recipe`` (a path relative to the file) and its inputs in ``args``. Strings anywhere in
     ``args``, ``command``, ``env`` and ``foreach`` may hold ``${{ }}``; ``when`` is a bare expression.
@@ -173,7 +200,9 @@ class Input(NamedTuple):
 class Recipe(NamedTuple):
     """A checked recipe. ``steps`` are in file order; ``order`` says which ordering rule holds.
 
-    ``digest`` is the SHA-256 of the text; ``file`` is its path as given, or ``<text>``.
+    ``digest`` is the SHA-256 of the text; ``file`` is its path as given, or ``<text>``. ``deadline``
+    is in seconds. ``code`` holds hashes of the code the steps name, as it was when the recipe was
+    compared with it; empty if it was not.
     """
 
     name: str
@@ -188,3 +217,7 @@ class Recipe(NamedTuple):
     file: str = "<text>"
     digest: str = ""
     text: str = ""
+    fail_fast: bool = False
+    deadline: float | None = None
+    pauses: bool = False
+    code: Mapping[str, str] = NOTHING

@@ -17,6 +17,10 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "run": "command",
     "script": "command",
     "allow_failure": "continue_on_error",
+    "cores": "cpu",
+    "semaphore": "pool",
+    "mem_limit": "memory",
+    "memory_limit": "memory",
     "ignore_errors": "continue_on_error",
     "working_directory": "cwd",
     "workdir": "cwd",
@@ -50,6 +54,12 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "on_error": "on_failure",
     "kind": "type",
     "max_attempts": "attempts",
+    "memoize": "cache",
+    "memo": "cache",
     "tries": "attempts",
+    "question": "prompt",
+    "pause": "breakpoint",
+    "options": "choices",
+    "reviewers": "approvers",
 }
 """The word elsewhere, and the key here."""

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from framework0.recipe import keys
 from framework0.recipe.durations import LONGEST, PATTERN
+from framework0.recipe.key import CACHE
 from framework0.recipe.limits import MAX_DEPENDENCIES, MAX_NAME_LENGTH, MAX_STEPS
+from framework0.recipe.sizes import PATTERN as SIZE_PATTERN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
@@ -141,6 +143,20 @@ def _codes(key: Key) -> dict[str, Any]:
     return {"anyOf": [code, {"type": "array", "minItems": 1, "items": code}]}
 
 
+def _size(key: Key) -> dict[str, Any]:
+    return {"anyOf": [_number(key), {"type": "string", "pattern": SIZE_PATTERN}]}
+
+
+def _cache(_key: Key) -> dict[str, Any]:
+    return {"anyOf": [{"type": "boolean"}, _object(keys.CACHE_KEYS)]}
+
+
+def _pool(_key: Key) -> dict[str, Any]:
+    return {
+        "anyOf": [_shape(keys.POOL_KEYS["name"]), {**_object(keys.POOL_KEYS), "required": ["name"]}]
+    }
+
+
 def _number(key: Key) -> dict[str, Any]:
     bounds = {"minimum": key.low, "maximum": key.high}
     kind = "number" if key.shape == keys.FACTOR else "integer"
@@ -153,6 +169,9 @@ _MADE: Final[Mapping[str, Callable[[Key], dict[str, Any]]]] = {
     keys.SUCCESS: _success,
     keys.FOREACH: _foreach,
     keys.CODES: _codes,
+    keys.SIZE: _size,
+    keys.POOL: _pool,
+    CACHE: _cache,
     keys.WHOLE: _number,
     keys.FACTOR: _number,
 }
@@ -192,6 +211,7 @@ _SHAPES: Final[Mapping[str, Mapping[str, Any]]] = {
     },
     keys.EXPRESSION: {"anyOf": [_TEXT, {"type": "boolean"}]},
     keys.LIST: {"type": "array"},
+    keys.PROMPT: _TEXT,
     keys.ANYTHING: {},
 }
 
@@ -201,7 +221,11 @@ def _step(kinds: Collection[str], signatures: SignatureSource | None) -> dict[st
     names = [*keys.BUILTIN_KINDS, *sorted(kinds)]
     step["properties"]["type"]["enum"] = names
     step["required"] = ["name"]
-    step["dependentRequired"] = {"parallel": ["foreach"], "fail_fast": ["foreach"]}
+    step["dependentRequired"] = {
+        "parallel": ["foreach"],
+        "fail_fast": ["foreach"],
+        "on_timeout": ["timeout"],
+    }
     step["allOf"] = [
         _when_type("python", _rules(("module", "function"), ("module", "function", "args"))),
         _when_type("shell", _rules(("command",), ("command", "shell", "exit_codes"))),
@@ -214,6 +238,8 @@ def _step(kinds: Collection[str], signatures: SignatureSource | None) -> dict[st
             "recipe", _rules(("recipe",), ("recipe", "args"), args={"type": ["object", "null"]})
         ),
     ]
+    question = ("prompt", "choices", "approvers", "on_timeout")
+    step["allOf"].append(_when_type("approval", _rules(("prompt",), question)))
     for name in sorted(kinds):
         args = _arguments(name, kinds, signatures)
         step["allOf"].append(_when_type(name, _rules((), ("args",), args=args)))
@@ -226,7 +252,10 @@ def _when_type(kind: str, then: dict[str, Any]) -> dict[str, Any]:
     return {"if": {"properties": {"type": {"const": kind}}, "required": required}, "then": then}
 
 
-_SPECIAL: Final = ("module", "function", "args", "command", "shell", "exit_codes", "recipe")
+_SPECIAL: Final = (
+    *("module", "function", "args", "command", "shell", "exit_codes", "recipe"),
+    *("prompt", "choices", "approvers", "on_timeout"),
+)
 
 
 def _rules(

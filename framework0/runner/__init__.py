@@ -2,28 +2,53 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from framework0.runner.bounded_jobs import BoundedWorkshop as BoundedWorkshop
+    from framework0.runner.breakpoints import ANSWER as ANSWER
+    from framework0.runner.breakpoints import BREAKS as BREAKS
+    from framework0.runner.breakpoints import HELD as HELD
+    from framework0.runner.breakpoints import PASSED as PASSED
+    from framework0.runner.breakpoints import QUESTION as QUESTION
+    from framework0.runner.breakpoints import STOPPED as STOPPED
+    from framework0.runner.breakpoints import THE_RUN as THE_RUN
+    from framework0.runner.breakpoints import Stops as Stops
+    from framework0.runner.breakpoints import breakpoint_of as breakpoint_of
+    from framework0.runner.breakpoints import now_standing as now_standing
+    from framework0.runner.breakpoints import stops_of as stops_of
     from framework0.runner.clock import SystemClock as SystemClock
     from framework0.runner.invoke import Target as Target
     from framework0.runner.invoke import aperform as aperform
+    from framework0.runner.invoke import judge as judge
     from framework0.runner.invoke import perform as perform
+    from framework0.runner.invoke import perform_raising as perform_raising
     from framework0.runner.jobs import Workshop as Workshop
+    from framework0.runner.jobs import opened_within as opened_within
     from framework0.runner.journal import DAMAGED as DAMAGED
     from framework0.runner.journal import INTERRUPTED as INTERRUPTED
     from framework0.runner.journal import RUNNING as RUNNING
+    from framework0.runner.journal import Decision as Decision
     from framework0.runner.journal import Journal as Journal
     from framework0.runner.journal import RunHeader as RunHeader
     from framework0.runner.journal import RunHistory as RunHistory
     from framework0.runner.journal import RunRecorder as RunRecorder
     from framework0.runner.journal import RunSummary as RunSummary
     from framework0.runner.journal import new_run_id as new_run_id
+    from framework0.runner.journal.boundaries import at_boundary as at_boundary
+    from framework0.runner.journal.mentions import Mention as Mention
+    from framework0.runner.keeping import Keeper as Keeper
+    from framework0.runner.limited_pausing import PausableLimitedState as PausableLimitedState
+    from framework0.runner.limited_run import LimitedRun as LimitedRun
+    from framework0.runner.limited_run import Pools as Pools
+    from framework0.runner.limited_state import LimitedState as LimitedState
     from framework0.runner.moves import MOVES as MOVES
     from framework0.runner.moves import STATES as STATES
+    from framework0.runner.pausing import PausableState as PausableState
     from framework0.runner.plan import Plan as Plan
+    from framework0.runner.readers import reader_of as reader_of
     from framework0.runner.resume import Standing as Standing
     from framework0.runner.run import Run as Run
+    from framework0.runner.seams import CACHED as CACHED
     from framework0.runner.seams import CANCELLED as CANCELLED
     from framework0.runner.seams import FAILED as FAILED
     from framework0.runner.seams import SKIPPED as SKIPPED
@@ -43,12 +68,46 @@ if TYPE_CHECKING:
     from framework0.runner.signals import Signals as Signals
     from framework0.runner.signals import exit_code_for as exit_code_for
     from framework0.runner.state import RunState as RunState
+    from framework0.runner.stepcache import ASKED as ASKED
+    from framework0.runner.stepcache import NOT_KEPT as NOT_KEPT
+    from framework0.runner.stepcache import CacheStore as CacheStore
+    from framework0.runner.stepcache import CodeFacts as CodeFacts
+    from framework0.runner.stepcache import InputFiles as InputFiles
+    from framework0.runner.stepcache import Moment as Moment
+    from framework0.runner.stepcache import StepCache as StepCache
+    from framework0.runner.stepcache import now as now
     from framework0.runner.warden import GRACE as GRACE
     from framework0.runner.warden import guarded as guarded
     from framework0.runner.warden import responsible_pid as responsible_pid
 
 _HOMES = {
+    "at_boundary": "journal.boundaries",
+    "Moment": "stepcache",
+    "CacheStore": "stepcache",
+    "CodeFacts": "stepcache",
+    "InputFiles": "stepcache",
+    "StepCache": "stepcache",
+    "ASKED": "stepcache",
+    "NOT_KEPT": "stepcache",
+    "now": "stepcache",
+    "ANSWER": "breakpoints",
+    "BREAKS": "breakpoints",
+    "HELD": "breakpoints",
+    "PASSED": "breakpoints",
+    "QUESTION": "breakpoints",
+    "STOPPED": "breakpoints",
+    "THE_RUN": "breakpoints",
+    "Stops": "breakpoints",
+    "breakpoint_of": "breakpoints",
+    "now_standing": "breakpoints",
+    "stops_of": "breakpoints",
+    "PausableState": "pausing",
+    "PausableLimitedState": "limited_pausing",
+    "Decision": "journal",
+    "opened_within": "jobs",
+    "reader_of": "readers",
     "AttemptRecord": "seams",
+    "BoundedWorkshop": "bounded_jobs",
     "CANCELLED": "seams",
     "Clock": "seams",
     "DAMAGED": "journal",
@@ -61,10 +120,15 @@ _HOMES = {
     "INTERRUPTED": "journal",
     "Job": "seams",
     "Journal": "journal",
+    "Keeper": "keeping",
+    "Mention": "journal.mentions",
+    "LimitedRun": "limited_run",
+    "LimitedState": "limited_state",
     "MOVES": "moves",
     "Observer": "seams",
     "Outcome": "seams",
     "Plan": "plan",
+    "Pools": "limited_run",
     "RUNNING": "journal",
     "Recorder": "seams",
     "Run": "run",
@@ -75,6 +139,7 @@ _HOMES = {
     "RunSummary": "journal",
     "SKIPPED": "seams",
     "STATES": "moves",
+    "CACHED": "seams",
     "SUCCEEDED": "seams",
     "Signals": "signals",
     "Standing": "resume",
@@ -87,33 +152,58 @@ _HOMES = {
     "exit_code_for": "signals",
     "guarded": "warden",
     "new_run_id": "journal",
+    "judge": "invoke",
     "perform": "invoke",
+    "perform_raising": "invoke",
     "responsible_pid": "warden",
 }
 
 __all__ = [
+    "ANSWER",
+    "ASKED",
+    "BREAKS",
+    "CACHED",
     "CANCELLED",
     "DAMAGED",
     "FAILED",
     "GRACE",
+    "HELD",
     "INTERRUPTED",
     "MOVES",
+    "NOT_KEPT",
+    "PASSED",
+    "QUESTION",
     "RUNNING",
     "SKIPPED",
     "STATES",
+    "STOPPED",
     "SUCCEEDED",
+    "THE_RUN",
     "TIMED_OUT",
     "AttemptRecord",
+    "BoundedWorkshop",
+    "CacheStore",
     "Clock",
+    "CodeFacts",
+    "Decision",
     "Estimator",
     "Executor",
     "Failure",
     "Flag",
+    "InputFiles",
     "Job",
     "Journal",
+    "Keeper",
+    "LimitedRun",
+    "LimitedState",
+    "Mention",
+    "Moment",
     "Observer",
     "Outcome",
+    "PausableLimitedState",
+    "PausableState",
     "Plan",
+    "Pools",
     "Recorder",
     "Run",
     "RunHeader",
@@ -123,16 +213,27 @@ __all__ = [
     "RunSummary",
     "Signals",
     "Standing",
+    "StepCache",
     "StepContext",
+    "Stops",
     "SystemClock",
     "Target",
     "Workshop",
     "aperform",
+    "at_boundary",
+    "breakpoint_of",
     "exit_code_for",
     "guarded",
+    "judge",
     "new_run_id",
+    "now",
+    "now_standing",
+    "opened_within",
     "perform",
+    "perform_raising",
+    "reader_of",
     "responsible_pid",
+    "stops_of",
 ]
 
 

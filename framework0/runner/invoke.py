@@ -84,6 +84,15 @@ def perform(job: Job, target: Target) -> Outcome:
     return Outcome(state, result, failure, *_spent(started, cpu))
 
 
+def perform_raising(job: Job, target: Target) -> Any:
+    """Run the attempt in this thread and return what the code returns; what it raises, this raises."""
+    if target.is_async:
+        import asyncio
+
+        return asyncio.run(_in_coroutine(job, target))
+    return _called(job, target)
+
+
 class _CpuSoFar(local):
     """The thread's processor time, in nanoseconds, when its last attempt ended.
 

@@ -1,23 +1,25 @@
 """The life of a node as a table, and the words between the state machine and its shell. Pure.
 
     pending ──▶ ready ──▶ running ──▶ succeeded
+       │          │          ├──────▶ cached (its result was known: it was taken, not computed)
        │          │          ├──────▶ failed · timed_out · cancelled
        │          │          └──────▶ waiting (retry delay; holds no worker) ──▶ ready
        │          └────────────────▶ cancelled
-       └──▶ skipped · cancelled · failed (its condition could not be evaluated)
+       ├──▶ skipped · cancelled · failed (its condition could not be evaluated)
+       └──▶ paused (a person has to let it go on; the run ends, and is continued later)
 
 Events go into :class:`~framework0.runner.state.RunState`, instructions come out of it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from framework0.errors import Framework0Error
 from framework0.tuples import NamedTuple
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from typing import Final
 
 STATES: Final = (
     "pending",
@@ -29,29 +31,36 @@ STATES: Final = (
     "timed_out",
     "cancelled",
     "skipped",
+    "cached",
+    "paused",
 )
 PENDING, READY, RUNNING, WAITING, SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, SKIPPED = range(9)
+CACHED: Final = 9
+PAUSED: Final = 10
 NUMBER: Final[Mapping[str, int]] = {name: number for number, name in enumerate(STATES)}
 
 MOVES: Final[tuple[frozenset[int], ...]] = (
-    frozenset({READY, SKIPPED, CANCELLED, FAILED, RUNNING}),
+    frozenset({READY, SKIPPED, CANCELLED, FAILED, RUNNING, PAUSED}),
     frozenset({RUNNING, CANCELLED, SKIPPED}),
-    frozenset({SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, WAITING}),
+    frozenset({SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, WAITING, CACHED}),
     frozenset({READY, CANCELLED}),
     frozenset(),
     frozenset(),
     frozenset(),
     frozenset(),
     frozenset(),
+    frozenset(),
+    frozenset({CANCELLED, SKIPPED}),
 )
 """``MOVES[state]`` are the states a node may take next. Pending → running is a ``foreach`` node opening."""
 
-ENDED: Final = frozenset({SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, SKIPPED})
+ENDED: Final = frozenset({SUCCEEDED, FAILED, TIMED_OUT, CANCELLED, SKIPPED, CACHED})
 BAD: Final = frozenset({FAILED, TIMED_OUT, CANCELLED})
 
 RUN_SUCCEEDED: Final = "succeeded"
 RUN_FAILED: Final = "failed"
 RUN_CANCELLED: Final = "cancelled"
+RUN_PAUSED: Final = "paused"
 
 MAIN_PHASE, FAILURE_PHASE, FINALLY_PHASE = range(3)
 
@@ -135,9 +144,10 @@ class Collect(NamedTuple):
 
 
 class Finish(NamedTuple):
-    """The run is over."""
+    """The run is over, or paused: ``stops`` are then the nodes where it stands, and in which way."""
 
     state: str
+    stops: tuple[tuple[int, str], ...] = ()
 
 
 Instruction = Decide | Launch | Wait | Skip | Collect | Finish

@@ -8,11 +8,11 @@ edge from each step to the next by ``idx``; a graph keeps just its ``depends_on`
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 from framework0.errors import UsageError
 from framework0.recipe import ORDER_SEQUENCE, PHASES
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
@@ -38,11 +38,12 @@ class Plan:
         self.recipe = recipe
         self.steps = recipe.steps
         self.phase = [PHASES.index(step.phase) for step in self.steps]
-        by_rank = sorted(self.steps, key=starting_order)
+        in_order = sorted(self.steps, key=starting_order)
         self.rank = [0] * len(self.steps)
-        for rank, step in enumerate(by_rank):
+        for rank, step in enumerate(_by_priority(in_order)):
             self.rank[step.position] = rank
-        self.parents = self._edges(by_rank)
+        # A priority chooses among steps that could start; it does not change what waits for what.
+        self.parents = self._edges(in_order)
         self.children = _reversed(self.parents)
         self.left_out = self._choose(only, skip)
 
@@ -84,6 +85,13 @@ class Plan:
 def starting_order(step: Step) -> tuple[float, int]:
     """Return the key by which ready steps start: ``idx``, then the place in the file."""
     return (float("inf") if step.idx is None else step.idx, step.position)
+
+
+def _by_priority(in_order: list[Step]) -> list[Step]:
+    """Return the steps with the highest priority first, those that are equal as they came."""
+    if all(step.policy.priority == 0 for step in in_order):
+        return in_order
+    return sorted(in_order, key=lambda step: -step.policy.priority)
 
 
 def _in_sequence(recipe: Recipe, phase: str, members: Sequence[Step]) -> bool:

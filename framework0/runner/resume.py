@@ -4,6 +4,9 @@ What succeeded holds, and so do skips decided by ``when``, tolerated failures an
 ``foreach`` that was opened. Failed, cancelled and unfinished steps run again; skips that an upstream
 failure caused are considered anew. Clean-up steps of an earlier try hold only when nothing before
 them is left to do: they clean up after everything, so they come after everything.
+
+A run that only paused goes on instead of beginning again: there the failures and skips it had come to
+hold as well (``held``).
 """
 
 from __future__ import annotations
@@ -11,11 +14,11 @@ from __future__ import annotations
 from framework0.recipe import MAIN
 from framework0.runner.jobs import NOT_KEPT, NotKept
 from framework0.runner.moves import NUMBER
-from framework0.runner.seams import FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
+from framework0.runner.seams import CACHED, FAILED, SKIPPED, SUCCEEDED, TIMED_OUT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from typing import Any
 
     from framework0.runner.plan import Plan
@@ -35,9 +38,16 @@ class Standing:
         plan: Plan,
         attempts: Iterable[AttemptRecord],
         decisions: Mapping[tuple[int, str], Any],
+        *,
+        held: Collection[int] = (),
     ) -> None:
         self.plan = plan
-        self.decisions = {key: value for key, value in decisions.items() if key[1] == "when"}
+        self.decisions = {
+            key: value
+            for key, value in decisions.items()
+            if key[1] == "when" or (key[1] == "answer" and value is not None)
+        }
+        self._held = frozenset(held)
         self.opened = sorted(
             (value["first"], node, value["items"])
             for (node, kind), value in decisions.items()
@@ -78,7 +88,7 @@ class Standing:
             self.ended.pop(node, None)
 
     def _holds(self, record: AttemptRecord, owner: int | None) -> bool:
-        if record.state == SUCCEEDED:
+        if record.state in (SUCCEEDED, CACHED) or record.node in self._held:
             return True
         if owner is not None:
             return False
@@ -86,6 +96,16 @@ class Standing:
             return self.decisions.get((record.node, "when")) is False
         tolerated = self.plan.steps[record.node].policy.continue_on_error
         return tolerated and record.state in (FAILED, TIMED_OUT)
+
+    def _tainting(self) -> set[int]:
+        """Return the skipped steps whose skip, which a failure caused, keeps others from running."""
+        return {
+            node
+            for node, record in self.ended.items()
+            if record.state == SKIPPED
+            and node not in self.plan.left_out
+            and self.decisions.get((node, "when")) is not False
+        }
 
     def _drop_clean_up(self) -> None:
         steps = self.plan.steps
@@ -110,6 +130,7 @@ class Standing:
                 (node, first, len(items), node not in self.shut)
                 for first, node, items in self.opened
             ),
+            self._tainting() if self._held else (),
         )
         run.failures.update(self.failures)
         run.decisions.update(self.decisions)
@@ -118,6 +139,6 @@ class Standing:
             workshop.items.update(enumerate(items, first))
         for node, record in self.ended.items():
             if record.outcome.result is not None:
-                workshop.results.by_node[node] = record.outcome.result
+                workshop.results.by_node[node] = workshop.taken_over(record.outcome.result)
             elif NOT_KEPT in record.reason:
                 workshop.results.by_node[node] = NotKept(record.reason)

@@ -11,12 +11,12 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from queue import SimpleQueue
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import Framework0Error
 from framework0.runner import moves
 from framework0.runner.clock import SystemClock
 from framework0.runner.invoke import ended_by
+from framework0.runner.jobs import PLAIN
 from framework0.runner.retry import next_delay
 from framework0.runner.seams import (
     CANCELLED,
@@ -28,13 +28,16 @@ from framework0.runner.seams import (
     Outcome,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Any, Final
 
     from framework0.context import Change
     from framework0.runner.jobs import Workshop
     from framework0.runner.seams import Clock, Executor, Job, Observer, Recorder
     from framework0.runner.state import RunState
+    from framework0.runner.stepcache import StepCache
 
 CHECK_EVERY: Final = 0.25
 """Seconds the waiting thread sleeps at most: on platforms where a lock wait hides a signal, it is
@@ -66,6 +69,7 @@ class Run:
         self.records: dict[int, AttemptRecord] = {}
         self.error: BaseException | None = None
         self.clock = clock or SystemClock()
+        self.cache: StepCache | None = None
         self._chance = chance
         self._stop_when = stop_when
         self._lock = Lock()
@@ -157,6 +161,11 @@ class Run:
         try:
             if not self._claim(job):
                 return None
+            if type(outcome.result) not in PLAIN and self.workshop.takes_long(outcome.result):
+                from framework0.runner.effects import apart
+
+                apart(self, lambda: self._obey(self._conclude(job, outcome), None))
+                return None
             return self._obey(self._conclude(job, outcome), job.executor)
         # As in _guarded: a worker thread has nobody above it who could handle this.
         except BaseException as error:  # noqa: BLE001
@@ -182,41 +191,36 @@ class Run:
     def _conclude(self, job: Job, outcome: Outcome) -> list[moves.Instruction]:
         """Write the attempt of a claimed job down and move the state."""
         node = job.node
-        changes, reason = self._context_effects(job, outcome)
+        note = ""
+        if outcome.state == SUCCEEDED and outcome.result is not None:
+            self.workshop.results.by_node[node] = outcome.result
+            outcome, note = self.workshop.keepable(outcome, node)
+        outcome, changes, reason = self.workshop.left_by(job, outcome)
+        if self.cache is not None:
+            self.cache.keep(job, outcome, note)
         delay = None
         if outcome.state != SUCCEEDED:
             failures = self.failures[node] = self.failures.get(node, 0) + 1
             if outcome.state != CANCELLED and not self.state.cancelled:
                 delay = next_delay(job.step.policy.retry, failures, outcome, self._luck)
-        elif outcome.result is not None:
-            self.workshop.results.by_node[node] = outcome.result
-            outcome, note = self.workshop.keepable(outcome)
-            reason = reason or note
+        note = reason or note
         if self.workshop.masker is not None:
-            outcome, changes = self.workshop.hidden(outcome, changes)
+            outcome, note = self.workshop.hidden(outcome), self.workshop.masker.mask(note)
         if job.log is not None:
             job.log.close()
         record = AttemptRecord(
-            node, job.name, job.attempt, outcome.state, delay is None, job.at, outcome, reason
+            node,
+            job.name,
+            job.attempt,
+            outcome.state,
+            delay is None,
+            job.at,
+            outcome,
+            note,
         )
         self.records[node] = record
         self.recorder.append(record, changes)
-        with self._lock:
-            return self._move(moves.Ended(node, moves.NUMBER[outcome.state], delay))
-
-    def _context_effects(self, job: Job, outcome: Outcome) -> tuple[Sequence[Change], str]:
-        """Return the changes that belong to the attempt; those of a failed one are taken back."""
-        view: Any = job.context
-        if view is None:
-            return (), ""
-        view.close()
-        if outcome.state == SUCCEEDED or not view.changes:
-            return view.changes, ""
-        view.compensate()
-        if not view.left:
-            return view.changes, ""
-        names = ", ".join(repr(key) for key in view.left)
-        return view.changes, f"left in place because others wrote them since: {names}"
+        return self.ended(moves.Ended(node, moves.NUMBER[outcome.state], delay))
 
     # ------------------------------------------------------------------ instructions out
 
@@ -239,6 +243,10 @@ class Run:
             elif kind is moves.Collect:
                 self._collect(instruction)  # type: ignore[arg-type]
             elif kind is moves.Finish:
+                if instruction.stops:  # type: ignore[union-attr]
+                    from framework0.runner.stopping import write_stops
+
+                    write_stops(self.recorder, self.state, instruction.stops)  # type: ignore[union-attr]
                 # Queued here, not when the waiting thread wakes: it shares the last steps' commit.
                 self.recorder.ending(str(instruction.state))  # type: ignore[union-attr]
         return instructions
@@ -272,6 +280,8 @@ class Run:
 
     def _start(self, node: int, instructions: list[moves.Instruction]) -> Job | None:
         """Make the job of a node. Its own mistakes end the attempt at once and move the state on."""
+        if self.cache is not None and self.cache.spares(self, node, instructions):
+            return None
         with self._lock:
             attempt = self.recorder.mark_started(node)
             job = self._jobs[node] = self.workshop.make(node, attempt, self.clock.now())
@@ -302,14 +312,21 @@ class Run:
         self._after(wait.seconds, lambda: self._advance(moves.Waited(wait.node)))
 
     def _write_skip(self, skip: moves.Skip) -> None:
-        self._write(skip.node, SKIPPED, Outcome(SKIPPED), skip.reason)
+        self.write(skip.node, SKIPPED, Outcome(SKIPPED), skip.reason)
 
-    def _write(self, node: int, state: str, outcome: Outcome, reason: str) -> None:
+    def ended(self, event: moves.Ended) -> list[moves.Instruction]:
+        """Move the state past the end of a node; the caller obeys what comes out."""
+        with self._lock:
+            return self._move(event)
+
+    def write(
+        self, node: int, state: str, outcome: Outcome, reason: str, changes: Sequence[Change] = ()
+    ) -> None:
         """Write down an end that no attempt led to."""
         name = self.state.name(node)
         record = AttemptRecord(node, name, 0, state, True, self.clock.now(), outcome, reason)
         self.records[node] = record
-        self.recorder.append(record, ())
+        self.recorder.append(record, changes)
 
     # ------------------------------------------------------------------ decisions
 
@@ -322,6 +339,10 @@ class Run:
             items = None
             if wanted and step.foreach is not None:
                 items = self.workshop.items_for(step, node)
+            elif wanted and step.kind == "approval":
+                from framework0.runner.stopping import ask
+
+                ask(self, step, node)
         except Framework0Error as error:
             return self._undecidable(node, error)
         if not wanted:
@@ -329,7 +350,8 @@ class Run:
         else:
             event = moves.Decided(node, items=None if items is None else len(items))
         with self._lock:
-            if items is not None:
+            # Not when all was stopped meanwhile: its items would have the numbers of others.
+            if items is not None and self.state.state[node] == moves.PENDING:
                 self._open(node, items)
             return self._move(event)
 
@@ -360,7 +382,7 @@ class Run:
         with self._lock:
             if self.state.state[node] == moves.PENDING:
                 reason = "its condition could not be evaluated"
-                self._write(node, outcome.state, outcome, reason)
+                self.write(node, outcome.state, outcome, reason)
             return self._move(moves.Undecidable(node))
 
     def _collect(self, collect: moves.Collect) -> None:
@@ -377,8 +399,10 @@ class Run:
                 "items", f"{len(bad)} of {len(items)} items failed, first {self.state.name(bad[0])}"
             )
         seconds = self.clock.monotonic() - self._opened.get(node, self.clock.monotonic())
-        outcome, note = self.workshop.keepable(Outcome(state, values, failure, seconds))
-        self._write(node, state, outcome, note)
+        outcome, note = self.workshop.keepable(Outcome(state, values, failure, seconds), node)
+        if self.workshop.masker is not None:
+            outcome, note = self.workshop.hidden(outcome), self.workshop.masker.mask(note)
+        self.write(node, state, outcome, note)
 
     # ------------------------------------------------------------------ ending early
 

@@ -21,6 +21,7 @@ else:
     Protocol = object
 
 SUCCEEDED = "succeeded"
+CACHED = "cached"
 FAILED = "failed"
 TIMED_OUT = "timed_out"
 CANCELLED = "cancelled"
@@ -110,7 +111,8 @@ class Job:
 
     ``args``, ``command`` and ``env`` are rendered (no ``${{ }}`` left). ``target`` is the resolved
     call of a step that runs in this process, None where another process resolves it. ``log`` is where
-    its output goes; ``cancelled`` is set when it is told to stop. ``at`` is epoch seconds of the start.
+    its output goes; ``sign`` makes the ``context`` when the step first asks for it, where another
+    process runs it; ``cancelled`` is set when it is told to stop. ``at`` is epoch seconds of the start.
     """
 
     __slots__ = (
@@ -129,6 +131,7 @@ class Job:
         "node",
         "progress",
         "run_id",
+        "sign",
         "started",
         "step",
         "target",
@@ -148,6 +151,7 @@ class Job:
         self.item: Any = None
         self.timeout: float | None = None
         self.context: StepContext | None = None
+        self.sign: Callable[[Job], None] | None = None
         self.target: Any = None
         self.executor: Executor | None = None
         self.log: Any = None

@@ -13,7 +13,6 @@ status. A node skipped by its own ``when``, or left out by the caller, counts as
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import TYPE_CHECKING
 
 from framework0.runner.moves import (
     BAD,
@@ -49,6 +48,7 @@ from framework0.runner.moves import (
     Waited,
 )
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
@@ -131,12 +131,16 @@ class RunState:
         return instructions
 
     def restore(
-        self, ended: Iterable[tuple[int, int]], opened: Iterable[tuple[int, int, int, bool]]
+        self,
+        ended: Iterable[tuple[int, int]],
+        opened: Iterable[tuple[int, int, int, bool]],
+        tainting: Collection[int] = (),
     ) -> None:
         """Take over what an earlier process acknowledged, before :class:`Begin`.
 
         ``opened`` holds (node, first item node, count, still open) in the order of opening; items of
-        one that is not still open only keep their numbers. ``ended`` holds pairs of node and state.
+        one that is not still open only keep their numbers. ``ended`` holds pairs of node and state,
+        ``tainting`` those of the skipped nodes whose skip keeps others from running.
         """
         for node, first, count, still_open in opened:
             if first != len(self.state):
@@ -152,9 +156,12 @@ class RunState:
             self._story[node] = state
         for node in range(len(self.plan)):
             if self.state[node] in ENDED:
-                self._open[self.plan.phase[node]] -= 1
-                self._note_end(node)
+                self._restored(node, taints=node in tainting)
         self._settled.clear()
+
+    def _restored(self, node: int, *, taints: bool) -> None:
+        self._open[self.plan.phase[node]] -= 1
+        self._note_end(node, taints=taints)
 
     def name(self, node: int) -> str:
         """Return the name people know the node by: ``step`` or ``step[3]``."""

@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 MASK: Final = "***"
 
-_ENDS: Final = r"(?:(?:\\+r)?\\+n|[\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029]+)"
-"""An end of a line, real or as an escape inside a text that was put on one line."""
+_ENDS: Final = r"(?:(?<!\\)(?:\\+r)?\\+n|[\r\n\v\f\x1c\x1d\x1e\x85\u2028\u2029]+)"
+"""An end of a line, real or as an escape inside a text that was put on one line.
+
+Looked for only where a row of backslashes begins: at each of them, a long row would cost its square.
+"""
 
 _LINE_END: Final = re.compile(_ENDS + r"\Z")
 _BROKEN: Final = re.compile(rf"(?s:.*?){_ENDS}|(?s:.+)\Z")

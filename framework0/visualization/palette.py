@@ -25,6 +25,7 @@ class Look(NamedTuple):
 
 PALETTE: Final[Mapping[str, Look]] = {
     "succeeded": Look("✓", "#d5f0e3", "#009e73", "32"),
+    "cached": Look("≡", "#d5f0e3", "#009e73", "32"),
     "failed": Look("✗", "#f9dcc4", "#d55e00", "31"),
     "timed_out": Look("✗", "#f9dcc4", "#d55e00", "31"),
     "cancelled": Look("■", "#f3dcea", "#cc79a7", "35"),
@@ -32,6 +33,7 @@ PALETTE: Final[Mapping[str, Look]] = {
     "skipped": Look("-", "#eeeeee", "#888888", "2"),
     "running": Look("▶", "#cfe6f7", "#0072b2", "34"),
     "waiting": Look("…", "#fbf3c0", "#b38f00", "33"),
+    "paused": Look("‖", "#fbf3c0", "#b38f00", "33"),
     "pending": Look("·", "#ffffff", "#888888", "2"),
 }
 """The look of every state a step of a run can be shown in."""

@@ -225,6 +225,7 @@ _KEYS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "log_format": _one_of(LOG_FORMATS),
 }
 
+
 def _yes_or_no(value: Any) -> bool:
     if not isinstance(value, bool):
         raise _Wrong("true or false")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from framework0.assembly import Options, rerun, resume_run
-from framework0.errors import RunNotFound, UsageError
+from framework0.errors import RecipeError, RunNotFound, UsageError
 
 FLAKY = """
     metadata: {name: flaky}
@@ -53,11 +53,13 @@ def test_resume_of_a_finished_run_runs_nothing(run, space, ledger):
     assert ledger() == ["x"]
 
 
-def test_resume_uses_the_recipe_that_was_recorded(run, space, gate, ledger):
+def test_resume_uses_the_recipe_that_was_recorded_if_told_so(run, space, gate, ledger):
     broken = run(FLAKY)
     (space.root / "recipe.yaml").write_text("metadata: {name: other}\nsteps: []\n")
     gate()
-    assert resume_run(broken.id, workspace=space).ok
+    with pytest.raises(RecipeError):
+        resume_run(broken.id, workspace=space)
+    assert resume_run(broken.id, workspace=space, options=Options(edited="recorded")).ok
     assert ledger() == ["first", "third"]
 
 

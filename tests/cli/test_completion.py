@@ -43,7 +43,7 @@ def proposals(framework0, workspace):
 
 def test_bash_proposes_verbs_options_choices_and_files(proposals):
     assert set(VERBS) <= set(proposals(""))
-    assert set(proposals("re")) == {"resume", "rerun"}
+    assert set(proposals("re")) == {"resume", "rerun", "repro"}
     assert {"--only", "--skip", "--input", "--json"} <= set(proposals("plan", "--"))
     assert set(proposals("graph", "--format", "")) == {"text", "mermaid", "dot"}
     assert proposals("run", "goo") == ["good.yaml"]

@@ -52,6 +52,15 @@ def test_failed_keeps_what_succeeded(framework0, workspace):
     assert (new.state, new.parent, old.state) == ("succeeded", old.run_id, "failed")
 
 
+def test_a_dry_run_of_failed_tells_what_would_be_kept(framework0, workspace):
+    framework0("run", "mendable.yaml")
+    said = framework0("rerun", "--failed", "--dry-run")
+    assert said.code == 0
+    assert "still hold: first" in said.stdout
+    assert len(runs_of(workspace)) == 1
+    assert framework0("rerun", "--dry-run").code == 2
+
+
 def test_without_failed_everything_runs_again(framework0, workspace):
     framework0("run", "mendable.yaml")
     (workspace / "mended").touch()

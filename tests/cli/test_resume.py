@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import signal
 
 import pytest
@@ -97,39 +98,120 @@ def test_a_killed_run_is_interrupted_and_goes_on(
     assert notes_of(workspace) == ["first"]
 
 
-def test_an_edited_recipe_is_said_and_the_run_keeps_the_one_it_began_with(
-    framework0, workspace, failed_run
-):
+def edit(workspace, old, new, file="mendable.yaml"):
+    path = workspace / file
+    text = path.read_text(encoding="utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), encoding="utf-8")
+
+
+def add_a_step(workspace):
     with open(workspace / "mendable.yaml", "a", encoding="utf-8") as file:
         file.write("  - {name: more, module: steps, function: hello}\n")
+
+
+def test_an_edited_recipe_is_refused_with_what_holds_and_both_ways_on(
+    framework0, workspace, failed_run
+):
+    add_a_step(workspace)
     said = framework0("resume", failed_run)
+    assert (said.code, said.stdout) == (5, "")
+    assert "mendable.yaml was edited after it began" in said.stderr
+    assert "still hold: first\n" in said.stderr
+    assert "new: more\n" in said.stderr
+    assert f"framework0 resume {failed_run} --accept-changes" in said.stderr
+    assert f"framework0 resume {failed_run} --as-recorded" in said.stderr
+    assert notes_of(workspace) == ["first"]
+    assert [run.state for run in runs_of(workspace)] == ["failed"]
+
+
+def test_as_recorded_goes_on_with_the_recipe_it_began_with(framework0, workspace, failed_run):
+    add_a_step(workspace)
+    said = framework0("resume", failed_run, "--as-recorded")
     assert said.code == 0
-    assert "mendable.yaml was edited since" in said.stderr
-    assert f"framework0 rerun --failed {failed_run}" in said.stderr
-    assert "3 succeeded" in said.stdout
+    assert f"run {failed_run} succeeded: 3 succeeded" in said.stdout
 
 
-def test_it_is_told_what_would_hold_in_the_edited_recipe(framework0, workspace):
+def test_accepted_changes_make_a_new_run_that_keeps_what_holds(framework0, workspace, failed_run):
+    add_a_step(workspace)
+    said = framework0("resume", failed_run, "--accept-changes")
+    assert said.code == 0
+    assert "still hold: first" in said.stderr
+    assert "4 succeeded" in said.stdout
+    assert notes_of(workspace) == ["first", "after"]
+    new, old = runs_of(workspace)
+    assert (new.parent, new.state, old.state) == (old.run_id, "succeeded", "failed")
+
+
+def test_both_ways_at_once_are_wrong_use(framework0, failed_run):
+    assert framework0("resume", failed_run, "--as-recorded", "--accept-changes").code == 2
+
+
+def test_what_does_not_hold_is_named_with_the_reason(framework0, workspace, failed_run):
+    edit(workspace, "text: first", "text: other")
+    said = framework0("resume", failed_run)
+    assert said.code == 5
+    assert "does not hold: first: changed: args (text 'first' → 'other')" in said.stderr
+
+
+def test_a_dry_run_only_tells(framework0, workspace, failed_run):
+    said = framework0("resume", failed_run, "--dry-run")
+    assert said.code == 0
+    assert "neither the recipe nor the code of what has finished has changed" in said.stdout
+    edit(workspace, "def note(text):", "def note(text, more=1):", "steps.py")
+    said = framework0("resume", failed_run, "--dry-run")
+    assert "code of steps that have finished has changed since" in said.stdout
+    assert "does not hold: first: changed: code of steps.py" in said.stdout
+    edit(workspace, "name: first", "name: initial")
+    edit(workspace, "depends_on: [first]", "depends_on: [initial]")
+    facts = json.loads(framework0("resume", failed_run, "--dry-run", "--json").stdout)
+    assert facts["edited"] is True
+    assert facts["added"] == ["initial"]
+    assert facts["steps"] == [
+        {
+            "step": "first",
+            "holds": False,
+            "reasons": ["removed, or renamed to 'initial'?"],
+            "partly": False,
+        }
+    ]
+    assert [run.state for run in runs_of(workspace)] == ["failed"]
+
+
+def test_mending_the_step_that_failed_needs_no_leave(framework0, workspace):
     framework0("run", "mendable.yaml")
-    run_id = runs_of(workspace)[0].run_id
-    file = workspace / "mendable.yaml"
-    text = file.read_text(encoding="utf-8")
-    file.write_text(text.replace("shaky", "steady"), encoding="utf-8")
-    assert "first of what succeeded would hold and nothing would not" in (
-        framework0("resume", run_id).stderr
-    )
-    file.write_text(text.replace("text: first", "text: other"), encoding="utf-8")
-    assert "nothing of what succeeded would hold and first would not" in (
-        framework0("resume", run_id).stderr
-    )
+    edit(workspace, 'raise ValueError("the file mended is missing")', "return 1", "steps.py")
+    said = framework0("resume")
+    assert said.code == 0
+    assert "1 finished step holds" in said.stderr
+    assert notes_of(workspace) == ["first", "after"]
+
+
+def test_code_of_a_finished_step_that_changed_is_refused(framework0, workspace, failed_run):
+    edit(workspace, "def note(text):", "def note(text, more=1):", "steps.py")
+    said = framework0("resume", failed_run)
+    assert said.code == 5
+    assert "code of steps that have finished changed" in said.stderr
+    assert notes_of(workspace) == ["first"]
+    assert framework0("resume", failed_run, "--accept-changes").code == 0
+    assert notes_of(workspace) == ["first", "first", "after"]
+
+
+def test_remarks_are_no_edit(framework0, workspace, failed_run):
+    edit(workspace, "steps:\n", "# a remark\nsteps:\n\n")
+    assert framework0("resume", failed_run).code == 0
 
 
 @pytest.mark.parametrize("text", ["steps: [", "steps: [{nmae: x}]"])
-def test_a_recipe_that_became_wrong_is_said_too(framework0, workspace, failed_run, text):
+def test_a_recipe_that_became_wrong_is_said_and_need_not_be_mended(
+    framework0, workspace, failed_run, text
+):
     (workspace / "mendable.yaml").write_text(text, encoding="utf-8")
     said = framework0("resume", failed_run)
+    assert said.code == 3
+    assert f"framework0 resume {failed_run} --as-recorded" in said.stderr
+    said = framework0("resume", failed_run, "--as-recorded")
     assert said.code == 0
-    assert "was edited since and is no longer right" in said.stderr
     assert "3 succeeded" in said.stdout
 
 

@@ -1,7 +1,8 @@
 """The corpus of mistakes: what each wrong recipe is answered with, kept as text beside it.
 
 Each folder here holds one ``recipe.yaml`` (any bytes at all) and the ``expected.txt`` that reading and
-checking it must give. A folder with Python files beside the recipe is checked against that code.
+checking it must give. A folder with Python files beside the recipe is checked against that code; one whose name
+begins with ``builtin-`` is checked against the built-in scriptlets.
 After a deliberate change of a message, write the answers anew and read the difference:
 
     python tests/mistakes/golden.py [CASE …]
@@ -10,6 +11,7 @@ After a deliberate change of a message, write the answers anew and read the diff
 from __future__ import annotations
 
 import sys
+import tomllib
 from pathlib import Path
 
 CORPUS = Path(__file__).resolve().parent
@@ -33,18 +35,29 @@ def problems_of(case):
     try:
         texts[RECIPE] = decode((case / RECIPE).read_bytes(), RECIPE)
         document = parse_text(texts[RECIPE], RECIPE)
-        found = check_document(document, signatures=_signatures(case)).problems
+        sources = _signatures(case)
+        kinds = () if sources is None else sources.step_kinds()
+        pools = _pools(case)
+        found = check_document(document, signatures=sources, kinds=kinds, pools=pools).problems
     except RecipeError as error:
         found = error.problems
     return [problem for problem in found if problem.severity != "note"], texts
 
 
 def _signatures(case):
-    if not any(case.glob("**/*.py")):
+    if not any(case.glob("**/*.py")) and not case.name.startswith("builtin-"):
         return None
     from framework0.source import Sources
 
     return Sources([case])
+
+
+def _pools(case):
+    """Return the pools of a case that has settings beside its recipe."""
+    settings = case / "framework0.toml"
+    if not settings.exists():
+        return None
+    return tomllib.loads(settings.read_text(encoding="utf-8"))["pools"]
 
 
 def answer(case):

@@ -1,4 +1,4 @@
-"""One contract, every executor: serial, thread, loop and process, and the fake that stands in for them.
+"""One contract, every executor: serial, thread, loop and processes, and the fake that stands in for them.
 
 The same steps run on each. On the loop they are the ``async`` twins of the plain functions.
 """
@@ -19,6 +19,7 @@ from framework0.recipe import Policy, Step
 from framework0.runner import CANCELLED, FAILED, SUCCEEDED, TIMED_OUT, Failure, Job, Outcome, Target
 from framework0.runner.executors import (
     LoopExecutor,
+    PoolExecutor,
     ProcessExecutor,
     SerialExecutor,
     ThreadExecutor,
@@ -26,7 +27,10 @@ from framework0.runner.executors import (
 from framework0.scriptlets import UserCode
 from framework0.testing import FakeClock, FakeExecutor
 
-REAL = ["serial", "thread", "loop", "process"]
+REAL = ["serial", "thread", "loop", "process", "alone"]
+"""``process`` is the pool of warm workers, ``alone`` a fresh process for each attempt."""
+
+PROCESSES = {"process", "alone"}
 EVERY = [*REAL, "fake"]
 
 STEPS = '''
@@ -191,8 +195,10 @@ class Bench:
             return ThreadExecutor(bound_performer())
         if self.kind == "loop":
             return LoopExecutor(bound_aperformer())
-        if self.kind == "process":
+        if self.kind == "alone":
             return ProcessExecutor([self.folder])
+        if self.kind == "process":
+            return PoolExecutor([self.folder], ProcessExecutor([self.folder]), lambda _step: None)
         return FakeExecutor(self.clock, self.script)
 
     def _serve(self):
@@ -211,7 +217,7 @@ class Bench:
         job.context = Calls()
         job.log = StepLog(self.folder / f"{node}.log")
         job.executor = self.executor
-        if self.kind != "process":
+        if self.kind not in PROCESSES:
             job.target = Target(self.code.target("work", name))
         for fact, value in facts.items():
             setattr(job, fact, value)
@@ -411,7 +417,7 @@ def test_submit_does_not_wait_for_the_work(bench, tmp_path):
     assert bench.next_end()[1].result == "open"
 
 
-@pytest.mark.parametrize("bench", ["thread", "loop", "process"], indirect=True)
+@pytest.mark.parametrize("bench", ["thread", "loop", "process", "alone"], indirect=True)
 def test_jobs_run_beside_each_other(bench, tmp_path):
     paths = [tmp_path / f"gate {number}" for number in range(3)]
     for path in paths:
@@ -445,7 +451,7 @@ def test_stopping_a_running_job_says_truly_whether_it_ends(bench, tmp_path):
     assert job.cancelled.is_set()
     ended, outcome = bench.next_end()
     assert ended is job
-    assert stopped == (bench.kind in {"loop", "process"})
+    assert stopped == (bench.kind == "loop" or bench.kind in PROCESSES)
     if stopped:
         assert (outcome.state, outcome.failure.kind) == (CANCELLED, "cancelled")
     else:
@@ -456,7 +462,7 @@ def test_stopping_a_running_job_says_truly_whether_it_ends(bench, tmp_path):
     assert bench.ends.empty()
 
 
-@pytest.mark.parametrize("bench", ["loop", "process"], indirect=True)
+@pytest.mark.parametrize("bench", ["loop", "process", "alone"], indirect=True)
 def test_a_job_stopped_before_it_began_is_reported_all_the_same(bench, tmp_path):
     path, up = tmp_path / "gate", tmp_path / "up"
     os.mkfifo(path)
@@ -467,7 +473,7 @@ def test_a_job_stopped_before_it_began_is_reported_all_the_same(bench, tmp_path)
     busy, job = bench.job("hold", {"path": str(path)}), bench.job("UntilTold", {"path": str(up)})
     bench.submit(busy, job)
     assert bench.executor.stop(job, CANCELLED)
-    if bench.kind == "process":
+    if bench.kind in PROCESSES:
         assert bench.next_end()[0] is job
     with path.open("w") as pipe:
         pipe.write("go")
@@ -480,7 +486,7 @@ def test_a_job_stopped_before_it_began_is_reported_all_the_same(bench, tmp_path)
     assert bench.run("give", {"value": "next"}).result == "next"
 
 
-@pytest.mark.parametrize("bench", ["loop", "process"], indirect=True)
+@pytest.mark.parametrize("bench", ["loop", "process", "alone"], indirect=True)
 def test_stopping_one_link_of_a_chain_leaves_the_next_alone(bench, tmp_path):
     up = tmp_path / "up"
     os.mkfifo(up)
@@ -499,7 +505,7 @@ def test_stopping_one_link_of_a_chain_leaves_the_next_alone(bench, tmp_path):
     assert [bench.next_end()[1].state for _ in range(2)] == [CANCELLED, SUCCEEDED]
 
 
-@pytest.mark.parametrize("bench", ["process"], indirect=True)
+@pytest.mark.parametrize("bench", ["process", "alone"], indirect=True)
 def test_only_the_process_can_tell_a_timeout_from_a_cancellation(bench, tmp_path):
     up = tmp_path / "up"
     os.mkfifo(up)
@@ -551,7 +557,7 @@ def test_closing_what_was_never_used_returns(kind, tmp_path):
     Bench(kind, tmp_path).close()
 
 
-@pytest.mark.parametrize("bench", ["serial", "thread", "process"], indirect=True)
+@pytest.mark.parametrize("bench", ["serial", "thread", "process", "alone"], indirect=True)
 def test_an_async_function_is_run_to_its_end_wherever_it_is(bench):
     job = bench.job("async_give", {"value": "later"})
     assert job.step.function == "async_give"
@@ -567,7 +573,7 @@ def test_the_names_are_those_a_recipe_uses(tmp_path):
         bench = Bench(kind, folder)
         names[kind] = bench.executor.name
         bench.close()
-    assert names == {**{kind: kind for kind in REAL}, "fake": "thread"}
+    assert names == {**{kind: kind for kind in REAL}, "alone": "process", "fake": "thread"}
 
 
 @pytest.mark.parametrize("bench", ["loop"], indirect=True)

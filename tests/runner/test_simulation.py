@@ -40,14 +40,23 @@ class Scene:
     """One run of ``steps`` on a fake clock; ``script(job)`` says what each attempt does."""
 
     def __init__(
-        self, steps, script, *, limit=4, recorder=None, stops=True, grace=5.0, chance=None
+        self,
+        steps,
+        script,
+        *,
+        limit=4,
+        recorder=None,
+        stops=True,
+        grace=5.0,
+        chance=None,
+        make_state=RunState,
     ):
         self.recipe = Recipe("scene", tuple(steps))
         self.clock = FakeClock()
         self.executor = FakeExecutor(self.clock, script, stops=stops)
         self.recorder = recorder or MemoryRecorder()
         self.plan = Plan(self.recipe)
-        self.state = RunState(self.plan, limit=limit)
+        self.state = make_state(self.plan, limit=limit)
         self.workshop = Workshop(
             run={"id": "scene", "name": "", "recipe": "scene"},
             recipe=self.recipe,

@@ -1,38 +1,42 @@
-"""The process executor: a fresh process for each attempt, a real timeout, the whole tree ended.
+"""Processes that have done nothing before: one for each attempt, and the whole tree ended.
 
-Python steps, and commands of ``type: shell``. What a step does to its process (folder, environment,
+For commands of ``type: shell``, and for Python steps that need a process of their own. What a step does to its process (folder, environment,
 signal handlers, crashes, memory) ends with it.
 """
 
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 from threading import Lock, Thread
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import TYPE_CHECKING, Any, cast
 
-from framework0.errors import Framework0Error, ValueRefused
+from framework0.errors import Framework0Error
+from framework0.runner.processes.answers import answer
+from framework0.runner.processes.ends import (
+    ended_by_supervisor,
+    failed,
+    how_ended,
+    with_survivors,
+)
 from framework0.runner.processes.launch import Keeper
 from framework0.runner.processes.line import LineBroken
+from framework0.runner.processes.overuse import over_memory, refused_memory
 from framework0.runner.processes.start import interpreter
-from framework0.runner.processes.supervisor import ABANDONED, OVERDUE, STOPPED
 from framework0.runner.seams import CANCELLED, FAILED, SUCCEEDED, TIMED_OUT, Failure, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from framework0.runner.processes.cores import Cores
     from framework0.runner.processes.launch import Launched
     from framework0.runner.seams import Job
 
     Report = Callable[[Job, Outcome], Job | None]
 
-_MISSING: Final = object()
-
-_REASONS: Final = {
-    ABANDONED: "the keeper of the steps' processes was killed, and the step with it: run it again"
-}
+ENDS = frozenset({SUCCEEDED, FAILED, CANCELLED, TIMED_OUT})
+"""The states in which an attempt may end."""
 
 
 class ProcessExecutor:
@@ -52,6 +56,7 @@ class ProcessExecutor:
         self._lock = Lock()
         self._running: dict[int, _Attempt] = {}
         self._python: list[str] = []
+        self._cores: Cores | None = None
 
     def submit(self, job: Job, report: Report) -> None:
         """Start ``job`` now, in a thread that waits for its end."""
@@ -92,23 +97,38 @@ class ProcessExecutor:
                 self._running[id(following)] = attempt
 
     def _run(self, attempt: _Attempt) -> Outcome:
+        cpu = attempt.job.step.policy.cpu
+        if cpu is None:
+            return self._run_on(attempt, [])
+        with self._lock:
+            if self._cores is None:
+                from framework0.runner.processes.cores import Cores
+
+                self._cores = Cores()
+        cores = self._cores.take(cpu)
+        try:
+            return self._run_on(attempt, cores)
+        finally:
+            self._cores.give_back(cores)
+
+    def _run_on(self, attempt: _Attempt, cores: list[int]) -> Outcome:
         job = attempt.job
         log = -1
         try:
             log = os.open(os.devnull, os.O_WRONLY) if job.log is None else job.log.fileno()
-            launched = self._keeper.launch(self._request(job), self._message(job), log)
+            launched = self._keeper.launch(self._request(job, cores), self._message(job), log)
             if not attempt.begin(launched):
                 launched.stop()
             return attempt.judge(launched.watch(attempt.hear))
         except LineBroken as error:
-            return _failed("exit", f"{error}: run the step again")
+            return failed("exit", f"{error}: run the step again")
         except (OSError, ValueError, Framework0Error) as error:
-            return _failed(type(error).__name__, f"the step's process cannot be started: {error}")
+            return failed(type(error).__name__, f"the step's process cannot be started: {error}")
         finally:
             if job.log is None and log >= 0:
                 os.close(log)
 
-    def _request(self, job: Job) -> dict[str, Any]:
+    def _request(self, job: Job, cores: list[int]) -> dict[str, Any]:
         """Return what the supervisor must know."""
         if not self._python:
             self._python = interpreter()
@@ -121,6 +141,8 @@ class ProcessExecutor:
             "timeout": job.timeout,
             "path": self._path,
             "python": self._python,
+            "memory": job.step.policy.memory,
+            "cores": cores,
         }
 
     def _message(self, job: Job) -> dict[str, Any]:
@@ -165,11 +187,22 @@ class _Attempt:
             if self._launched is not None:
                 self._launched.stop()
 
-    def hear(self, message: Sequence[Any]) -> Any:
+    def hear(self, message: Any) -> Any:
         """Take one message of the step's process; return the answer, None when none is expected."""
+        try:
+            return self._heard(message)
+        # The user's code has the other end in its process and may write anything there.
+        except (TypeError, ValueError, LookupError, AttributeError):
+            text = "the step wrote into the line by which its process talks to the runner"
+            self._refused = Failure("protocol", text)
+            return None
+
+    def _heard(self, message: Sequence[Any]) -> Any:
         word, rest = message[0], list(message[1:])
         if word == "outcome":
             state, result, failure, *figures = rest
+            if state not in ENDS:
+                raise ValueError(state)
             self._outcome = Outcome(state, result, _failure(failure), *figures)
         elif word == "refused":
             kind, message = rest
@@ -178,65 +211,29 @@ class _Attempt:
             if self.job.progress is not None:
                 self.job.progress(*rest)
         else:
-            return self._answer(word, rest)
+            return answer(self.job, word, rest)
         return None
-
-    def _answer(self, word: str, question: list[Any]) -> dict[str, Any]:
-        context = self.job.context
-        try:
-            if context is None:
-                return {"error": "ContextError", "message": "this run has no context"}
-            if word == "get":
-                value = context.get(question[0], _MISSING)
-                return {"value": [False, None] if value is _MISSING else [True, value]}
-            return {"value": getattr(context, word)(*question)}
-        # The step called it and gets the error, as it would from the context itself.
-        except (Framework0Error, TypeError, ValueError) as error:
-            answer = {"error": type(error).__name__, "message": str(error)}
-            if isinstance(error, ValueRefused):
-                answer["path"] = error.path
-            return answer
 
     def judge(self, report: Mapping[str, Any]) -> Outcome:
         """Return the outcome, from what the step said and what its supervisor reports."""
-        outcome = self._ended(report)
+        told = self._outcome
+        if self._refused is not None:
+            told = Outcome(FAILED, None, self._refused)
+        elif self.job.command is not None and not report["why"]:
+            told = _command_outcome(report, self.job.step.policy.exit_codes)
+        limit = self.job.step.policy.memory
+        if limit and "memory" in report:
+            outcome = over_memory(report, limit)
+        else:
+            outcome = ended_by_supervisor(report, self.job, self._stopped, told)
+            outcome = refused_memory(outcome, limit) if limit else outcome
         if report["survivors"]:
-            outcome = _with_survivors(outcome, report["survivors"])
+            outcome = with_survivors(outcome, report["survivors"])
         return outcome._replace(
             seconds=report["seconds"],
             cpu_seconds=report["cpu_seconds"],
             peak_memory=report["peak_memory"],
         )
-
-    def _ended(self, report: Mapping[str, Any]) -> Outcome:
-        why = report["why"]
-        if why == OVERDUE:
-            text = f"ran longer than its timeout of {self.job.timeout:g} s"
-            return Outcome(TIMED_OUT, None, Failure("timeout", text))
-        if why == STOPPED:
-            return self._ended_by_stop()
-        if why:
-            # The supervisor's own word: the keeper was killed, or there was no process to be had.
-            return _failed("OSError", _REASONS.get(why, why))
-        return self._ended_by_itself(report)
-
-    def _ended_by_itself(self, report: Mapping[str, Any]) -> Outcome:
-        if self._refused is not None:
-            return Outcome(FAILED, None, self._refused)
-        if self.job.command is not None:
-            return _command_outcome(report, self.job.step.policy.exit_codes)
-        if self._outcome is not None:
-            return self._outcome
-        how = how_ended(report["code"])
-        return _failed("exit", f"the step's process {how} before it gave a result")
-
-    def _ended_by_stop(self) -> Outcome:
-        if self._stopped == TIMED_OUT:
-            return Outcome(TIMED_OUT, None, Failure("timeout", "ran longer than it may"))
-        if self._outcome is not None and self._outcome.state == SUCCEEDED:
-            # It had finished when the word to stop came; doing it again would be the worse answer.
-            return self._outcome
-        return Outcome(CANCELLED, None, Failure("cancelled", "the step was told to stop"))
 
 
 def _failure(fields: list[Any] | None) -> Failure | None:
@@ -251,7 +248,7 @@ def _failure(fields: list[Any] | None) -> Failure | None:
 def _command_outcome(report: Mapping[str, Any], accepted: Sequence[int]) -> Outcome:
     code = report["code"]
     if code < 0:
-        return _failed("exit", f"the command {how_ended(code)}")
+        return failed("exit", f"the command {how_ended(code)}")
     result = {"exit_code": code, "stdout": report["stdout"]}
     if code in accepted:
         return Outcome(SUCCEEDED, result)
@@ -259,29 +256,3 @@ def _command_outcome(report: Mapping[str, Any], accepted: Sequence[int]) -> Outc
     return Outcome(
         FAILED, result, Failure("exit", f"the command ended with exit code {code}, not {wanted}")
     )
-
-
-def how_ended(code: int) -> str:
-    """Say in words how a process ended: ``code`` is its exit code, or minus the signal's number."""
-    if code >= 0:
-        return f"ended with exit code {code}"
-    try:
-        name = signal.Signals(-code).name
-    except ValueError:
-        name = f"signal {-code}"
-    hint = " (often the kernel, for lack of memory)" if -code == signal.SIGKILL else ""
-    return f"was killed by {name}{hint}"
-
-
-def _failed(kind: str, message: str) -> Outcome:
-    return Outcome(FAILED, None, Failure(kind, message))
-
-
-def _with_survivors(outcome: Outcome, survivors: Sequence[int]) -> Outcome:
-    """Say which processes would not end: the truth about an attempt that is over for the run."""
-    pids = ", ".join(map(str, survivors))
-    text = f"process {pids}, which it started, could not be ended (another user's, or stuck in the kernel)"
-    if outcome.failure is None:
-        return outcome._replace(state=FAILED, failure=Failure("exit", text))
-    failure = outcome.failure
-    return outcome._replace(failure=failure._replace(message=f"{failure.message}; {text}"))

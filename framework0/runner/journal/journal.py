@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 
-from framework0.errors import RunNotFound
+from framework0.errors import JournalError, RunNotFound
 from framework0.runner.journal import runs
 from framework0.runner.journal.beginning import Begun, begin_run, let_go, process_text, session
 from framework0.runner.journal.database import open_for_reading, open_for_writing
@@ -19,14 +19,20 @@ from framework0.workspace import hold, is_id, make_private_folder
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Final, TypeVar
 
+    from framework0.artifacts import Artifact, Artifacts
+    from framework0.context import Change
+    from framework0.runner.journal.mentions import Mention
     from framework0.runner.journal.reader import Stored
+    from framework0.runner.journal.values import Decision
     from framework0.workspace import Gate
 
     T = TypeVar("T")
+    Told = tuple[Sequence[Decision], Sequence[Change]]
+    Tell = Callable[[RunHistory], Told]
 
 DEFAULT_RESULT_BYTES: Final = 16 * 1024 * 1024
 """The largest result kept, as JSON; a larger one belongs in a file (``limits.result_bytes``)."""
@@ -49,6 +55,7 @@ class Journal:
         self._reader: sqlite3.Connection | None = None
         self._read_from: tuple[int, int] | None = None
         self._reading = threading.Lock()
+        self._artifacts: Artifacts | None = None
 
     def begin(self, header: RunHeader, nodes: int) -> RunRecorder:
         """Start a run of ``nodes`` nodes; its header is durable when this returns."""
@@ -63,8 +70,12 @@ class Journal:
             raise
         return self._record(run, connection, gate)
 
-    def resume(self, run_id: str, nodes: int) -> RunRecorder:
+    def resume(self, run_id: str, nodes: int, tell: Tell | None = None) -> RunRecorder:
         """Go on with a run; the recorder's ``history`` is what it did before, verified.
+
+        ``tell`` is given the history as it is and returns decisions and context changes to add: they
+        become durable in one transaction with the resume itself, or not at all. What it raises leaves
+        the run as it was.
 
         Raises :class:`~framework0.errors.LockHeld` while a living process is working on it and
         :class:`~framework0.errors.RunNotFound` when there is no such run.
@@ -81,7 +92,8 @@ class Journal:
         try:
             # Read now that nobody else can add to it.
             stored = self._stored(run_id)
-            history = history_of(stored, folder / runs.STARTED, RUNNING)
+            history = history_of(stored, folder / runs.STARTED, stored.row.state)
+            told = ((), ()) if tell is None else tell(history)
             marks = StartMarks(folder / runs.STARTED, max(nodes, stored.row.nodes))
             marks.raise_to((record.node, record.attempt) for record in history.attempts)
             connection, gate = open_for_writing(self.path, self.durability)
@@ -97,7 +109,38 @@ class Journal:
             process=process_text(),
         )
         run = Begun(row, stored.position, marks, lock)
-        return self._record(run, connection, gate, history)
+        return self._record(run, connection, gate, history, told)
+
+    def amend(self, run_id: str, tell: Tell) -> None:
+        """Add decisions and context changes to a run that nobody is working on; it stays as it is.
+
+        ``tell`` and what is raised are as for :meth:`resume`.
+        """
+        from framework0.runner.journal.reader import history_of
+
+        folder = self._folder(run_id)
+        self._stored(run_id)
+        lock = hold(folder / runs.LOCK, f"run {run_id}")
+        try:
+            stored = self._stored(run_id)
+            decisions, changes = tell(history_of(stored, folder / runs.STARTED, stored.row.state))
+            if not decisions and not changes:
+                return
+            connection, gate = open_for_writing(self.path, self.durability)
+            writer = HistoryWriter(
+                self.path,
+                connection,
+                gate,
+                stored.row,
+                position=stored.position,
+                result_bytes=self._result_bytes,
+            )
+            try:
+                writer.commit(decisions, changes, stored.row)
+            finally:
+                writer.close()
+        finally:
+            lock.release()
 
     def read(self, run_id: str) -> RunHistory:
         """Return all of one run, verified; raises :class:`~framework0.errors.JournalCorrupt`."""
@@ -170,6 +213,7 @@ class Journal:
         connection: sqlite3.Connection,
         gate: Gate,
         history: RunHistory | None = None,
+        told: Told = ((), ()),
     ) -> RunRecorder:
         writer = HistoryWriter(
             self.path,
@@ -181,12 +225,44 @@ class Journal:
         )
         try:
             if history is not None:
-                writer.commit([session()], (), run.row)
-            return RunRecorder(run.row.id, writer, run.marks, run.lock, run.row, history)
+                writer.commit([session(), *told[0]], told[1], run.row)
+                history = _with(history, told)
+            recorder = RunRecorder(run.row.id, writer, run.marks, run.lock, run.row, history)
         except BaseException:
             writer.close()
             let_go(run.marks, run.lock)
             raise
+        recorder.told = self.told
+        return recorder
+
+    def mentions(self, digest: str = "") -> list[Mention]:
+        """Return who named artifacts, oldest first; only those whose digest begins so, if given."""
+        from framework0.runner.journal.mentions import mentions
+
+        return self._look(lambda connection: list(mentions(connection, digest)), [])
+
+    def referred(self) -> dict[str, list[Artifact]]:
+        """Return by run all artifacts that its rows name, whatever for; oldest run first."""
+        from framework0.runner.journal.mentions import referred
+
+        return self._look(referred, {})
+
+    def _home(self) -> Artifacts:
+        """Return where the values of references in the journal lie."""
+        if self._artifacts is None:
+            from framework0.artifacts import Artifacts
+
+            self._artifacts = Artifacts(self.path.parent / "artifacts", told=self.told)
+        return self._artifacts
+
+    def told(self, digest: str) -> str:
+        """Say in words who wrote an artifact first, for messages; nothing when nobody knows."""
+        try:
+            found = self.mentions(digest)
+        # A second trouble must not hide the first, about which this is a remark.
+        except JournalError:
+            return ""
+        return f"as the {found[0]}" if found else ""
 
     def _folder(self, run_id: str) -> Path:
         if not is_id(run_id):
@@ -210,7 +286,9 @@ class Journal:
     def _stored(self, run_id: str) -> Stored:
         from framework0.runner.journal.reader import read_stored
 
-        stored = self._look(lambda connection: read_stored(connection, self.path, run_id), None)
+        stored = self._look(
+            lambda connection: read_stored(connection, self.path, run_id, self._home), None
+        )
         if stored is None:
             raise RunNotFound(f"no run has the id {run_id!r}: see the list of runs")
         return stored
@@ -222,3 +300,13 @@ class Journal:
                 return nothing
             with explained(self.path, "read"):
                 return look(self._reader)
+
+
+def _with(history: RunHistory, told: Told) -> RunHistory:
+    """Return the history of a run that goes on, with what was told."""
+    decisions, changes = told
+    return history._replace(
+        summary=history.summary._replace(state=RUNNING),
+        decisions={**history.decisions, **{(one.node, one.kind): one.value for one in decisions}},
+        changes=[*history.changes, *changes],
+    )

@@ -93,7 +93,7 @@ class _Keeper:
         return True
 
     def _prepare(self) -> None:
-        from framework0.runner.executors.child import prepare
+        from framework0.runner.pool.worker import prepare
 
         prepare()
         # What is here now is shared with every step: a collection there would copy it page by page.

@@ -35,6 +35,14 @@ class Keeper:
 
         Raises OSError when no process or descriptor is to be had, ValueError when ``job`` is too large.
         """
+        control, line = self.open(request, log)
+        return Launched(control, line, job)
+
+    def open(self, request: Mapping[str, Any], log: int) -> tuple[Line, Line]:
+        """Start a process as ``request`` says; return the lines to its supervisor and to itself.
+
+        Raises OSError when no process or descriptor is to be had.
+        """
         kind = PYTHON if request["command"] is None else COMMAND
         control, control_end = pair()
         line, line_end = pair()
@@ -42,7 +50,7 @@ class Keeper:
             self._ask(kind, [control_end.fileno(), line_end.fileno(), log])
         # Copies of the other ends are with the keeper by now; ours being closed, their end shows here.
         control.send(request)
-        return Launched(control, line, job)
+        return control, line
 
     def close(self) -> None:
         """End the keeper, and with it whatever is still running."""

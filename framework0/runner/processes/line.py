@@ -37,6 +37,11 @@ class Line:
         """Return the descriptor, to poll it or to pass it on."""
         return self._socket.fileno()
 
+    def detach(self) -> int:
+        """Return the descriptor, whose further life is the caller's business."""
+        _open.discard(self)
+        return self._socket.detach()
+
     def close(self) -> None:
         """Close this end; the other side reads the end of the line."""
         self._socket.close()
@@ -64,7 +69,7 @@ class Line:
             return None if body is None else json.loads(body)
         except ConnectionError:
             return None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise LineBroken(f"a message is not JSON: {error}") from error
 
     def _exactly(self, count: int) -> bytearray | None:

@@ -35,6 +35,10 @@ def become_the_step(
         # Its own session: the terminal's signals pass it by, and its group can be signaled as one.
         os.setsid()
         _reset_signals(for_command=request["command"] is not None)
+        if request.get("memory") or request.get("cores"):
+            from framework0.runner.processes.memory import confine
+
+            confine(request.get("memory"), request.get("cores"))
         _connect(log if stdout is None else stdout, log)
         os.chdir(request["cwd"])
         if request["command"] is not None:
@@ -78,7 +82,7 @@ def _execute(command: str | list[str], environment: Mapping[str, str]) -> NoRetu
 
 def _run_python(request: Mapping[str, Any], line: int) -> None:
     environment = request["env"]
-    if any(_needs_fresh_interpreter(name) for name in request["own_env"]):
+    if any(needs_fresh_interpreter(name) for name in request["own_env"]):
         os.set_inheritable(line, True)
         words = [*request["python"], bootstrap("executors.child", request["path"], line)]
         # This interpreter itself, with our own program.
@@ -86,12 +90,17 @@ def _run_python(request: Mapping[str, Any], line: int) -> None:
     if os.environ != environment:
         os.environ.clear()
         os.environ.update(environment)
+    if request.get("pool"):
+        from framework0.runner.pool.worker import main as work
+
+        work(line, request["deadlines"])
     from framework0.runner.executors.child import main
 
     main(line)
 
 
-def _needs_fresh_interpreter(name: str) -> bool:
+def needs_fresh_interpreter(name: str) -> bool:
+    """Say whether a variable counts only for an interpreter that starts with it."""
     return name.startswith(_READ_AT_START) or name in _LANGUAGE
 
 

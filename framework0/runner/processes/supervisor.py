@@ -14,8 +14,10 @@ import socket
 from time import monotonic
 from typing import Any, Final
 
+from framework0.runner.processes.deadline import KeptDeadline
 from framework0.runner.processes.kernel import become_subreaper
 from framework0.runner.processes.line import Line
+from framework0.runner.processes.memory import OVER_MEMORY, MemoryWatch
 from framework0.runner.processes.start import become_the_step
 from framework0.runner.processes.tail import Tail
 from framework0.runner.processes.tree import LEFTOVER_GRACE, TERM_GRACE, Children
@@ -37,6 +39,7 @@ def main(descriptors: list[int], alive: int) -> int:
     if request is None:
         return 0
     tail = Tail(log) if request["command"] is not None else None
+    kept = KeptDeadline() if request.get("pool") else None
     wakeup = Wakeup()
     parent = os.getpid()
     # A word to stop that comes before the step can hear it must wait for it, not be lost.
@@ -47,13 +50,22 @@ def main(descriptors: list[int], alive: int) -> int:
         wakeup.close()
         control.close()
         os.close(alive)
+        if kept is not None:
+            kept.close()
+            request["deadlines"] = kept.worker_end.detach()
         become_the_step(request, parent, line, log, None if tail is None else tail.write_end)
     os.close(line)
+    if kept is not None:
+        kept.opened()
     if tail is not None:
         tail.opened()
-    attempt = _Attempt(pid, control, alive, wakeup, tail)
+    attempt = _Attempt(pid, control, alive, wakeup, tail, kept)
+    if request.get("memory"):
+        attempt.memory = MemoryWatch(request["memory"])
     ended = attempt.watch(None if request["timeout"] is None else started + request["timeout"])
     ended["seconds"] = monotonic() - started
+    if attempt.memory is not None:
+        attempt.memory.add_to(ended)
     try:
         control.send(ended)
     # The runner is gone; there is nobody left to tell.
@@ -70,13 +82,22 @@ def report(why: str, **facts: Any) -> dict[str, Any]:
 
 class _Attempt:
     def __init__(
-        self, pid: int, control: Line, alive: int, wakeup: Wakeup, tail: Tail | None
+        self,
+        pid: int,
+        control: Line,
+        alive: int,
+        wakeup: Wakeup,
+        tail: Tail | None,
+        kept: KeptDeadline | None,
     ) -> None:
         self._pid = pid
         self._control = control
         self._alive = alive
         self._wakeup = wakeup
         self._tail = tail
+        self._kept = kept
+        self.memory: MemoryWatch | None = None
+        self._deadline: float | None = None
         self._silent: set[Any] = set()
         self._children = Children(self._wait_ending)
         self._children.watched.add(pid)
@@ -84,12 +105,10 @@ class _Attempt:
     def watch(self, deadline: float | None) -> dict[str, Any]:
         """Wait for the step's end or bring it about; return the report for the runner."""
         why = ""
+        self._deadline = deadline
         while self._pid not in self._children.ended and not why:
-            rest = None if deadline is None else deadline - monotonic()
-            if rest is not None and rest <= 0:
-                why = OVERDUE
-                break
-            why = self._wait(rest)
+            rest = None if self._deadline is None else self._deadline - monotonic()
+            why = self._wait(rest) if rest is None or rest > 0 else self._overdue()
             self._children.reap()
         survivors = self._end(why)
         if self._tail is not None:
@@ -104,8 +123,21 @@ class _Attempt:
             stdout="" if self._tail is None else self._tail.text(),
         )
 
+    def _overdue(self) -> str:
+        """Return that it is too late, unless the worker has said otherwise just in time."""
+        if self._kept is None:
+            return OVERDUE
+        before = self._deadline
+        heard = self._wait(0.0)
+        if heard or self._deadline != before:
+            return heard
+        self._kept.close()
+        self._kept = None
+        return OVERDUE
+
     def _end(self, why: str) -> list[int]:
-        if why == ABANDONED:
+        if why in (ABANDONED, OVER_MEMORY):
+            # What takes too much memory would take more in its time of grace.
             return self._children.end(grace=0.0)
         try:
             return self._children.end(TERM_GRACE, patience=0.0 if why else LEFTOVER_GRACE)
@@ -118,15 +150,22 @@ class _Attempt:
 
     def _wait(self, seconds: float | None) -> str:
         """Wait for a child's end or a word to stop, copying output meanwhile; return what was heard."""
+        if self.memory is not None:
+            seconds = self.memory.until_next_look(seconds)
         files: list[Any] = [
             file for file in (self._control, self._alive) if file not in self._silent
         ]
         reading = self._tail if self._tail is not None and self._tail.is_open else None
         if reading is not None:
             files.append(reading)
+        kept = self._kept
+        if kept is not None:
+            files.append(kept)
         ready = self._wakeup.wait(seconds, tuple(files))
         if reading is not None and reading.fileno() in ready:
             reading.read()
+        if kept is not None and kept.fileno() in ready:
+            self._hear_deadline(kept)
         if self._control.fileno() in ready:
             if self._control.receive() is not None:
                 return STOPPED
@@ -135,7 +174,14 @@ class _Attempt:
         if self._alive in ready:
             self._silent.add(self._alive)
             return ABANDONED
-        return ""
+        return "" if self.memory is None else self.memory.look()
+
+    def _hear_deadline(self, kept: KeptDeadline) -> None:
+        try:
+            self._deadline = kept.hear()
+        # The worker has ended, or closed what it did not know: its jobs have no deadlines any more.
+        except (OSError, EOFError):
+            self._kept = None
 
 
 class _AtOnce(Exception):

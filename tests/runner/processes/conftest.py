@@ -12,6 +12,7 @@ import pytest
 from framework0.logs import StepLog
 from framework0.recipe import Policy, Step
 from framework0.runner import Job
+from framework0.runner.executors.pool import PoolExecutor
 from framework0.runner.executors.process import ProcessExecutor
 
 STEPS = '''
@@ -90,9 +91,12 @@ class Alive:
 class Bench:
     """Runs steps of one workspace on a process executor and waits for their outcomes."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, kind="alone"):
         self.folder = folder
+        self.kind = kind
         self.executor = ProcessExecutor([folder])
+        if kind == "pool":
+            self.executor = PoolExecutor([folder], self.executor, lambda _step: None)
         self._count = 0
 
     def job(self, body=None, *, command=None, args=None, policy=None, **facts):
@@ -138,9 +142,16 @@ class Bench:
         return path.read_text() if path.exists() else ""
 
 
-@pytest.fixture
-def bench(tmp_path):
-    bench = Bench(tmp_path)
+    def keeper(self):
+        """Return what starts the processes."""
+        pool = getattr(self.executor, "_pool", None)
+        return self.executor._keeper if pool is None else pool.keeper()
+
+
+# ``alone`` is a fresh process for each attempt, ``pool`` the warm workers.
+@pytest.fixture(params=["alone", "pool"])
+def bench(request, tmp_path):
+    bench = Bench(tmp_path, request.param)
     yield bench
     bench.executor.close()
 

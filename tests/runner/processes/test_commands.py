@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from framework0 import run_recipe
+from framework0.errors import RecipeError
 from framework0.recipe import Policy
 from framework0.runner import FAILED, SUCCEEDED
+from framework0.runner.processes.answers import answer
 from framework0.runner.processes.tail import KEPT
 
 ECHO = "import os, sys; sys.stdout.buffer.write(b'\\0'.join(map(os.fsencode, sys.argv[1:])))"
@@ -20,6 +23,110 @@ def test_words_reach_the_command_byte_for_byte(bench):
     outcome = bench.run(command=(sys.executable, "-c", ECHO, *HOSTILE_WORDS))
     assert outcome.state == SUCCEEDED
     assert outcome.result["stdout"].split("\0") == HOSTILE_WORDS
+
+
+def test_words_reach_a_python_step_byte_for_byte(bench):
+    outcome = bench.run("def step(words):\n    return words\n", args={"words": HOSTILE_WORDS})
+    assert outcome.result == HOSTILE_WORDS
+
+
+def test_words_in_the_environment_reach_a_python_step_byte_for_byte(bench):
+    body = "def step():\n    return {n: v for n, v in os.environ.items() if n.startswith('W_')}\n"
+    env = {f"W_{at}": word for at, word in enumerate(HOSTILE_WORDS)}
+    assert bench.run(body, args={}, env=env).result == env
+
+
+RECIPE = """
+steps:
+  - name: words
+    type: shell
+    foreach: {items: "${{ inputs.words }}"}
+    command: [PYTHON, "-c", "ECHO", "${{ item }}"]
+  - name: variables
+    type: shell
+    foreach: {items: "${{ inputs.words }}"}
+    env: {WORD: "${{ item }}"}
+    command: printf "%s" "$WORD"
+inputs:
+  words: {type: list}
+"""
+
+
+@pytest.mark.slow
+def test_values_of_a_run_reach_its_commands_byte_for_byte_and_start_nothing(tmp_path):
+    words = [*HOSTILE_WORDS, "--help", "$(touch marker)", "`touch marker`", "; touch marker"]
+    words += ["| touch marker", "&& touch marker", "\ntouch marker\n", "' ; touch marker '"]
+    recipe = tmp_path / "recipe.yaml"
+    program = "import sys; sys.stdout.buffer.write(sys.argv[1].encode())"
+    recipe.write_text(RECIPE.replace("PYTHON", sys.executable).replace("ECHO", program))
+    (tmp_path / ".framework0").mkdir()
+    result = run_recipe(recipe, workspace=tmp_path, inputs={"words": words})
+    assert result.state == "succeeded", result.steps
+    for at, word in enumerate(words):
+        # Line ends at the end of what a command printed are not part of its result.
+        for step in ("words", "variables"):
+            got = result.steps[f"{step}[{at}]"].result["stdout"]
+            assert got == word.rstrip("\n"), step
+    assert not list(tmp_path.rglob("marker"))
+
+
+def test_expressions_see_no_variable_that_is_not_allowed(tmp_path, monkeypatch):
+    monkeypatch.setenv("OPEN_WORD", "shown")
+    monkeypatch.setenv("HIDDEN_WORD", "never shown")
+    recipe = tmp_path / "recipe.yaml"
+    text = 'env: {allow: [OPEN_WORD]}\nsteps:\n  - {name: a, type: shell, command: [echo, "${{ env.NAME }}"]}\n'
+    recipe.write_text(text.replace("NAME", "OPEN_WORD"))
+    (tmp_path / ".framework0").mkdir()
+    result = run_recipe(recipe, workspace=tmp_path)
+    assert result.steps["a"].result["stdout"] == "shown"
+    recipe.write_text(text.replace("NAME", "HIDDEN_WORD"))
+    with pytest.raises(RecipeError, match="HIDDEN_WORD"):
+        run_recipe(recipe, workspace=tmp_path)
+
+
+WRITTEN = """
+def step():
+    import socket, stat
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            if stat.S_ISSOCK(os.fstat(int(name)).st_mode):
+                end = socket.socket(fileno=os.dup(int(name)))
+                end.sendall(len(MESSAGE).to_bytes(4, "big") + MESSAGE)
+        except OSError:
+            continue
+    return "done"
+"""
+
+
+@pytest.mark.parametrize("bench", ["alone"], indirect=True)
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"[]",
+        b"{}",
+        b"1",
+        b"null",
+        b'["get"]',
+        b'["outcome"]',
+        b'["outcome", "acknowledged", 1, null, 0, 0, 0]',
+        b'["outcome", ["succeeded"], 1, null, 0, 0, 0]',
+        b'["outcome", "failed", null, [1], 0, 0, 0]',
+        b'["progress"]',
+        b'["refused"]',
+    ],
+)
+def test_what_a_step_writes_into_our_line_fails_it_and_nothing_else(bench, message):
+    outcome = bench.run(f"MESSAGE = {message!r}\n{WRITTEN}", args={}, progress=lambda _a, _b: None)
+    assert outcome.state == FAILED
+    assert "line" in outcome.failure.message
+    assert bench.run("def step():\n    return 1\n", args={}).result == 1
+
+
+@pytest.mark.parametrize("word", ["__class__", "__setattr__", "close", "_context", "changes", ""])
+def test_a_step_in_another_process_reaches_no_other_attribute_of_the_context(word):
+    said = answer({}, word, ["a", 1])
+    assert said["error"] == "ContextError"
+    assert "no call" in said["message"]
 
 
 def test_a_word_that_is_not_utf8_survives(bench):

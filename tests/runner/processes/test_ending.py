@@ -240,7 +240,7 @@ def test_a_killed_keeper_ends_its_steps_and_the_next_step_gets_a_new_one(bench, 
     job = bench.job(FAMILY, env={"ALIVE": alive.path})
     outcomes = bench.start(job)
     alive.wait_for(MEMBERS)
-    os.kill(bench.executor._keeper.pid(), signal.SIGKILL)
+    os.kill(bench.keeper().pid(), signal.SIGKILL)
     outcome = outcomes.get(timeout=60)
     assert outcome.state == FAILED
     assert "keeper" in outcome.failure.message

@@ -19,6 +19,8 @@ JSON = st.recursive(
     max_leaves=20,
 )
 
+DEEP = (100_000).to_bytes(4, "big") + b"[" * 100_000
+
 
 @pytest.fixture
 def ends():
@@ -56,7 +58,7 @@ def test_a_large_message_arrives(ends):
     thread.join()
 
 
-@pytest.mark.parametrize("data", [b"\0\0", b"\0\0\0\x05ab", b"\0\0\0\x02{]", b"\xff\xff\xff\xff"])
+@pytest.mark.parametrize("data", [b"\0\0", b"\0\0\0\x05ab", b"\0\0\0\x02{]", DEEP, b"\xff\xff\xff\xff"])
 def test_half_a_message_or_none_at_all_breaks_the_line(data):
     ours, theirs = pair()
     with theirs:

@@ -11,7 +11,8 @@ from pathlib import Path
 import framework0
 from framework0.recipe import Policy, Step
 from framework0.runner import FAILED, SUCCEEDED, TIMED_OUT, Failure, Job, Outcome
-from framework0.runner.executors.process import _Attempt, _with_survivors
+from framework0.runner.executors.process import _Attempt
+from framework0.runner.processes.ends import with_survivors
 from framework0.runner.processes import tree
 from framework0.runner.processes.supervisor import report
 
@@ -75,7 +76,7 @@ print(tree.Children(time.sleep).end(0.0) == [])
 
 
 def test_survivors_fail_even_a_step_that_succeeded():
-    outcome = _with_survivors(Outcome(SUCCEEDED, 5), [7, 8])
+    outcome = with_survivors(Outcome(SUCCEEDED, 5), [7, 8])
     assert (outcome.state, outcome.result) == (FAILED, 5)
     assert "process 7, 8, which it started, could not be ended" in outcome.failure.message
 

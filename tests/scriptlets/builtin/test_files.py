@@ -252,3 +252,37 @@ def test_params_that_mean_nothing_to_an_action_are_refused(do, data):
     ]:
         with pytest.raises(UsageError, match=words):
             do("files", **params)
+
+
+HOSTILE = [
+    "-rf",
+    "--help",
+    "$(touch marker)",
+    ";touch marker",
+    "a\nb",
+    "`touch marker`",
+    "* ?",
+    "'\"\\",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_a_name_is_a_name_byte_for_byte(do, space, outside, name):
+    (space / name).write_text("content")
+    do("files", action="copy", path=name, to=f"copies/{name}")
+    assert os.listdir(space / "copies") == [name]
+    assert list(do("files", action="checksum", path=name)["checksums"]) == [name]
+    do("files", action="archive", path="copies", to="kept.tar")
+    do("files", action="unpack", path="kept.tar", to="again")
+    assert [path.name for path in (space / "again").rglob("*") if path.is_file()] == [name]
+    do("files", action="move", path=name, to=f"moved/{name}")
+    do("files", action="remove", path=f"copies/{name}")
+    assert os.listdir(space / "moved") == [name]
+    assert os.listdir(space / "copies") == []
+    assert not list(space.rglob("marker"))
+
+
+def test_a_pattern_has_bounds(do, data):
+    for pattern, words in [("*" * 5_000, "characters"), ("*/" * 100 + "a", "parts")]:
+        with pytest.raises(UsageError, match=words):
+            do("files", action="glob", path=pattern)

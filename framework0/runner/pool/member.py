@@ -1,0 +1,146 @@
+"""One worker, as the runner holds it: the jobs it was given, what it says, and how it ended."""
+
+from __future__ import annotations
+
+import socket
+from collections import deque
+from time import monotonic
+
+from framework0.runner.pool import wire
+from framework0.runner.pool.output import Output
+from framework0.runner.processes.line import LineBroken
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any, Final
+
+    from framework0.runner.pool.attempt import Attempt
+    from framework0.runner.pool.segment import Segment
+    from framework0.runner.processes.launch import Keeper
+    from framework0.runner.processes.line import Line
+
+STEPS: Final = 10_000
+"""Jobs after which a worker is replaced, so that what steps leave in its memory cannot pile up."""
+
+
+class Member:
+    """A worker from its start to the report of its end.
+
+    ``given`` are the jobs sent to it and not over, in their order: only the first can have begun.
+    ``fit`` is False from when it must get no more jobs. ``since`` is when the first one's turn came.
+    ``quick`` tells that its latest job was short, ``alone`` that nothing may wait behind its job.
+    """
+
+    def __init__(
+        self, keeper: Keeper, request: Mapping[str, Any], roots: Sequence[str], folder: str | None
+    ) -> None:
+        self.given: deque[Attempt] = deque()
+        self.ready = False
+        self.fit = True
+        self.quick = False
+        self.since = monotonic()
+        self.count = 0
+        self.stopped = False
+        self.alone = False
+        self.pumped = self.since
+        self.output = Output(folder)
+        self._jobs, self._theirs = wire.job_queue()
+        control, line = keeper.open(request, self.output.descriptor)
+        self.control: Line = control
+        line.send({"roots": list(roots)})
+        end = socket.socket(fileno=line.detach())
+        socket.send_fds(end, [b"j"], [self._theirs.fileno()])
+        self.talk = wire.Talk(end)
+
+    def give(self, attempt: Attempt) -> bool:
+        """Send a job; False when there is no room in its queue just now."""
+        data, beside = attempt.encoded()
+        try:
+            wire.send(self._jobs, data, beside, socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return False
+        if not self.given:
+            self.since = monotonic()
+        self.given.append(attempt)
+        self.count += 1
+        if self.count >= STEPS:
+            self.fit = False
+        return True
+
+    def take_back(self) -> list[Attempt]:
+        """Return the jobs that the worker has not begun; it will never see them."""
+        serials = set()
+        while True:
+            try:
+                data, descriptors = wire.receive(
+                    self._theirs, wire.INLINE + 1024, socket.MSG_DONTWAIT
+                )
+            except BlockingIOError:
+                break
+            if not data:
+                break
+            segments = wire.segments_of(descriptors)
+            serials.add(wire.decoded(data, segments)[1])
+        back = [attempt for attempt in self.given if attempt.serial in serials]
+        for attempt in back:
+            self.given.remove(attempt)
+        return back
+
+    def hear(self) -> list[tuple[tuple[Any, ...], list[Segment]]]:
+        """Return what the worker has said since, at most some hundred words at a time."""
+        try:
+            return self.talk.arrived(socket.MSG_DONTWAIT)
+        except BlockingIOError:
+            return []
+        # What a step wrote into our socket is no frame; the worker cannot be understood any more.
+        except (ValueError, EOFError, TypeError, IndexError):
+            self.talk.ended = True
+            self.stop()
+            return []
+
+    def answer(self, reply: tuple[Any, ...]) -> None:
+        """Answer the question that the step has asked, for which it waits."""
+        try:
+            self.talk.send(reply)
+        # No plain data after all; the step gets to know, and goes on.
+        except ValueError as error:
+            self.talk.send(({"error": "ContextError", "message": str(error)},))
+        # It has ended meanwhile.
+        except OSError:
+            return
+
+    def dismiss(self) -> None:
+        """Let it end when it has performed what it was given."""
+        self.fit = False
+        try:
+            self._jobs.shutdown(socket.SHUT_WR)
+        # It has ended already.
+        except OSError:
+            return
+
+    def stop(self) -> None:
+        """Have its supervisor end it with all it started; its report follows."""
+        self.fit = False
+        self.stopped = True
+        try:
+            self.control.send("stop")
+        # It has ended already.
+        except OSError:
+            return
+
+    def report(self) -> Mapping[str, Any] | None:
+        """Return what its supervisor says at its end, None when the supervisor was killed."""
+        try:
+            report: Mapping[str, Any] | None = self.control.receive()
+        except LineBroken:
+            return None
+        return report
+
+    def close(self) -> None:
+        """Close all that led to it."""
+        self._jobs.close()
+        self._theirs.close()
+        self.talk.close()
+        self.control.close()
+        self.output.close()

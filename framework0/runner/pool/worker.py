@@ -1,0 +1,299 @@
+"""The worker: one process that imports the user's code once and performs one job after another.
+
+It is started like the process of a step (:mod:`framework0.runner.processes`), so whatever it does or
+starts is ended with it. All of it happens in the main thread: a step gets the signals it expects.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import signal
+import socket
+import sys
+from time import monotonic, perf_counter
+
+from framework0.context import check_json
+from framework0.errors import Framework0Error, ScriptletError, StepCancelled, ValueRefused
+from framework0.logs import bind
+from framework0.recipe import Policy, Step
+from framework0.runner.executors.child import EXIT_LIMIT, RemoteContext
+from framework0.runner.invoke import Target, ended_by
+from framework0.runner.invoke import perform as perform_job
+from framework0.runner.pool import wire
+from framework0.runner.pool.parcel import (
+    CannotTravel,
+    Opened,
+    Parcel,
+    from_told,
+    pack,
+    unpack_arguments,
+)
+from framework0.runner.pool.surroundings import Surroundings
+from framework0.runner.pool.usage import Usage
+from framework0.runner.processes.deadline import Deadline
+from framework0.runner.processes.line import Line
+from framework0.runner.seams import CANCELLED, FAILED, Failure, Job, Outcome
+from framework0.scriptlets import UserCode
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import FrameType
+    from typing import Any, NoReturn
+
+    from framework0.runner.pool.segment import Segment
+
+_SMALL = 64 * 1024
+_SCALARS = frozenset({type(None), bool, int, float})
+
+
+def prepare() -> None:
+    """Load, in the keeper, what nearly every job needs, so that no worker has to."""
+    import ctypes
+
+    from framework0.runner.executors.child import prepare as prepare_child
+
+    prepare_child()
+    ctypes.c_int(0)
+
+
+def main(descriptor: int, deadlines: int) -> NoReturn:
+    """Perform the jobs that come, until the runner says that there are no more; then end the process."""
+    os.set_inheritable(descriptor, False)
+    end = socket.socket(fileno=descriptor)
+    line = Line(end)
+    start = line.receive()
+    if start is not None:
+        _, descriptors = wire.receive(end, 1)
+        jobs = socket.socket(fileno=descriptors[0])
+        _Worker(wire.Talk(end), jobs, Deadline(deadlines), start["roots"]).serve()
+    _end()
+
+
+class _Question:
+    """The runner, as the context of a step asks it. What a question finds out is plain data."""
+
+    def __init__(self, talk: wire.Talk) -> None:
+        self._talk = talk
+
+    def send(self, question: Sequence[Any]) -> None:
+        if question[0] == "progress":
+            self._talk.send((wire.PROGRESS, *question[1:]))
+            return
+        try:
+            self._talk.send((wire.ASK, *question))
+        # A subclass of a plain type: what the context keeps of it is the plain value.
+        except ValueError:
+            self._talk.send((wire.ASK, *(check_json(each) for each in question)))
+
+    def receive(self) -> dict[str, Any] | None:
+        answer = self._talk.receive()
+        return None if answer is None else answer[0][0]
+
+
+class _Worker:
+    def __init__(
+        self, talk: wire.Talk, jobs: socket.socket, deadline: Deadline, roots: Sequence[str]
+    ) -> None:
+        self._talk = talk
+        self._jobs = jobs
+        self._owner = os.getpid()
+        self._deadline = deadline
+        self._code = UserCode(roots)
+        self._targets: dict[tuple[str, str, str], Target] = {}
+        self._job: Job | None = None
+        signal.signal(signal.SIGTERM, self._stop)
+        self._code.__enter__()
+        self._surroundings = Surroundings()
+        self._usage = Usage()
+
+    def serve(self) -> None:
+        """Perform jobs until there are no more, or until this process is not fit for another."""
+        self._talk.send((wire.READY,))
+        while True:
+            message, descriptors = wire.receive(self._jobs, wire.INLINE + 1024)
+            if not message:
+                return
+            segments = wire.segments_of(descriptors)
+            frame = wire.decoded(message, segments)
+            if self._serve_one(frame, segments):
+                return
+
+    def _serve_one(self, frame: tuple[Any, ...], segments: list[Segment]) -> bool:
+        """Perform one job and tell its outcome; True when this process must not take another."""
+        serial, timeout, form, told = frame[1], frame[2], frame[3], frame[4]
+        self._usage.begin()
+        started = perf_counter()
+        if timeout is not None:
+            self._deadline.set(monotonic() + timeout)
+        opened = Opened()
+        parcels: list[Parcel] = []
+        job = _job(frame[5:])
+        context = RemoteContext(_Question(self._talk))
+        job.context = context
+        job.progress = lambda done, total: context.tell("progress", done, total)
+        if form == wire.PACKED:
+            outcome = self._with_parcels(job, told, segments, opened, parcels)
+        else:
+            job.args = told
+            outcome = self._perform(job)
+        if os.getpid() != self._owner:
+            # A fork that came back out of the step: it is the step's child, and its work is done.
+            _end()
+        self._surroundings.flush()
+        job.args = None
+        seconds = perf_counter() - started
+        if timeout is not None and not self._deadline.clear():
+            return True
+        form, result, beside, outcome = _packed(outcome, opened, parcels)
+        figures = (seconds, *self._usage.so_far())
+        del opened, parcels
+        left = self._surroundings.put_back()
+        if outcome.state == CANCELLED or job.cancelled.is_set():
+            left = left or "it was told to stop"
+        failure = None if outcome.failure is None else tuple(outcome.failure)
+        end = self._surroundings.end_of_output()
+        said = (wire.OUTCOME, serial, outcome.state, form, result, failure, figures, end, left)
+        try:
+            self._talk.send(said, beside)
+        except ValueError:
+            # Plain by its look, of a class of the user's own by its type.
+            self._talk.send((*said[:4], check_json(result), *said[5:]), beside)
+        return bool(left)
+
+    def _with_parcels(
+        self,
+        job: Job,
+        told: Sequence[Any],
+        segments: list[Segment],
+        opened: Opened,
+        parcels: list[Parcel],
+    ) -> Outcome:
+        """Open what came packed, and perform the job; a class that cannot be loaded fails the step."""
+        structure, descriptions = told
+        for description, number in descriptions:
+            parcels.append(from_told(description, None if number < 0 else segments[number]))
+        try:
+            job.args = unpack_arguments(structure, [opened.open(each) for each in parcels])
+        # Opening runs the classes' own code, which may import modules and raise anything.
+        except Exception as error:  # noqa: BLE001
+            return ended_by(error, 0.0, 0.0)
+        return self._perform(job)
+
+    def _perform(self, job: Job) -> Outcome:
+        sys.argv = [job.name]
+        try:
+            self._dress(job)
+            target = self._target(job.step)
+            with bind(None, job.run_id, job.name, job.attempt):
+                self._job = job
+                try:
+                    return perform_job(job, target)
+                finally:
+                    self._job = None
+        except ScriptletError as error:
+            # Its text has file and line of the user's code; the traceback would be ours.
+            return _failed(f"framework0.errors.{type(error).__name__}", str(error))
+        except _Undressed as undressed:
+            return _failed(*undressed.args)
+        # Importing user code runs it: what it raises, and a stop meanwhile, is the outcome of the attempt.
+        except BaseException as error:  # noqa: BLE001
+            return ended_by(error, 0.0, 0.0)
+
+    def _dress(self, job: Job) -> None:
+        """Give the process the job's own folder and variables."""
+        if job.env:
+            os.environ.update(job.env)
+        if job.cwd is not None:
+            try:
+                os.chdir(job.cwd)
+            except OSError as error:
+                reason = error.strerror or str(error)
+                text = f"the step's folder {job.cwd!r} cannot be entered: {reason}"
+                raise _Undressed(type(error).__name__, text) from None
+
+    def _target(self, step: Step) -> Target:
+        key = (step.kind, step.module, step.function)
+        target = self._targets.get(key)
+        if target is None:
+            if step.kind == "python":
+                call = self._code.target(step.module, step.function)
+            else:
+                from framework0.scriptlets import get_scriptlet
+
+                call = get_scriptlet(step.kind)
+            target = self._targets[key] = Target(call)
+            # A thread that a module starts when it is imported belongs to the module.
+            self._surroundings.count_threads()
+        return target
+
+    def _stop(self, _number: int, _frame: FrameType | None) -> None:
+        job = self._job
+        if job is not None and os.getpid() == self._owner:
+            # Once is enough: teardown and finally blocks must not be torn apart by a second one.
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)
+            job.cancelled.set()
+            raise StepCancelled("the step was told to stop")
+
+
+class _Undressed(Exception):
+    """The job's folder cannot be entered: kind and message of the failure."""
+
+
+def _job(told: Sequence[Any]) -> Job:
+    run, node, name, attempt, step_name, kind, module, function, keys, env, cwd = told
+    policy = Policy(success_keys=keys) if keys else Policy()
+    step = Step(step_name, 0, kind=kind, module=module, function=function, policy=policy)
+    job = Job(run, node, name, step, attempt)
+    job.env = env or {}
+    job.cwd = cwd
+    return job
+
+
+def _packed(
+    outcome: Outcome, opened: Opened, parcels: Sequence[Parcel]
+) -> tuple[int, Any, Sequence[Segment], Outcome]:
+    """Return form, result and segments for the outcome's result, and the outcome without it."""
+    result = outcome.result
+    kind = type(result)
+    if kind in _SCALARS and result == result or (kind is str and len(result) < _SMALL):
+        return wire.PLAIN, result, (), outcome
+    outcome = outcome._replace(result=None)
+    try:
+        try:
+            check_json(result)
+        except ValueRefused:
+            return *_travelling(pack(result, opened), parcels), outcome
+        return wire.PLAIN, result, (), outcome
+    except CannotTravel as error:
+        return wire.UNKEPT, str(error), (), outcome
+    except (OSError, MemoryError) as error:
+        text = f"there is no memory to hand the result on: {error}"
+        return wire.PLAIN, None, (), _failed("result", text)
+
+
+def _travelling(packed: Parcel, parcels: Sequence[Parcel]) -> tuple[int, Any, Sequence[Segment]]:
+    for number, parcel in enumerate(parcels):
+        if packed.segment is not None and packed.segment is parcel.segment:
+            return wire.PASSED_ON, (number, packed.told()), ()
+    beside = () if packed.segment is None else (packed.segment,)
+    return wire.PACKED, packed.told(), beside
+
+
+def _failed(kind: str, message: str) -> Outcome:
+    return Outcome(FAILED, None, Failure(kind, message))
+
+
+def _end() -> NoReturn:
+    # Exit functions may hang; the default action of an alarm needs no interpreter.
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(EXIT_LIMIT)
+    atexit._run_exitfuncs()  # noqa: SLF001
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        # Closed, replaced, or the disk is full: there is nobody left to tell.
+        except (OSError, ValueError, AttributeError):
+            continue
+    os._exit(0)

@@ -1,0 +1,2 @@
+def read(context, key):
+    return context.get(key, 0)
