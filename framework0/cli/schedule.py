@@ -3,7 +3,7 @@
 A schedule is kept in the workspace; `framework0 serve-schedules` runs what is due.
 
 examples:
-  framework0 schedule add nightly report.yaml --cron '0 6 * * *' --tz Europe/Berlin
+  framework0 schedule add nightly report.yaml --cron @daily --tz Europe/Berlin
   framework0 schedule add sync sync.yaml --every 15m --overlap queue --input source=data.csv
   framework0 schedule list
   framework0 schedule history nightly

@@ -9,7 +9,7 @@ has these stop. A run outlives a server that is killed, and the next server know
 examples:
   framework0 serve-schedules
   framework0 serve-schedules --workspace /srv/reports --max-runs 4
-  framework0 serve-schedules --json >> events.jsonl
+  framework0 serve-schedules --json
 """
 
 from __future__ import annotations
