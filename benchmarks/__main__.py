@@ -25,6 +25,7 @@ TABLES = {
     "durability": "durability",
     "waiting": "waiting",
     "resume": "resuming",
+    "cached": "caching",
     "reading": "reading",
 }
 
@@ -52,6 +53,7 @@ class Sizes(NamedTuple):
     naps: tuple[int, int] = (200, 50)
     resumed: int = 10_000
     read: int = 10_000
+    cached: int = 10_000
 
 
 def tiny(scratch):
@@ -69,6 +71,7 @@ def tiny(scratch):
         naps=(8, 4),
         resumed=400,
         read=300,
+        cached=300,
     )
 
 

@@ -82,14 +82,15 @@ def workspace(folder):
     return folder
 
 
-def write_recipe(path, parents, function="noop", numbered=False):
-    """Write the recipe of a graph; ``numbered`` gives each step its number as an argument."""
+def write_recipe(path, parents, function="noop", numbered=False, more=""):
+    """Write the recipe of a graph; ``numbered`` gives each step its number as an argument, ``more`` is
+    said of every step."""
     lines = [f"metadata: {{name: {path.stem}}}", "order: graph", "steps:"]
     for n, before in enumerate(parents):
         args = f", args: {{n: {n}}}" if numbered else ""
         names = ", ".join(f"s{m}" for m in before)
         lines.append(
-            f"  - {{name: s{n}, module: steps, function: {function}{args}, depends_on: [{names}]}}"
+            f"  - {{name: s{n}, module: steps, function: {function}{args}, depends_on: [{names}]{more}}}"
         )
     path.write_text("\n".join(lines) + "\n")
     return path

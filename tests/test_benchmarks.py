@@ -36,6 +36,7 @@ TABLES = {
         "recipe checked",
         "history read under the lock",
     ),
+    "cached": ("steps from the cache", "the run that fills it"),
     "reading": ("read and checked", "yaml12", "CSafeLoader"),
 }
 
