@@ -120,7 +120,14 @@ class Artifacts:
         if there is not None:
             return there
         self._verify(artifact)
-        value = decode(artifact.format, str(self.path(artifact)))
+        path = str(self.path(artifact))
+        try:
+            value = decode(artifact.format, path)
+        # The digest is right, so whoever made the reference to it gave a format that it does not have.
+        except (ValueError, RecursionError) as error:
+            raise ArtifactError(
+                f"{path} is no {artifact.format}, as its reference says ({error}); run the step again"
+            ) from error
         if artifact.format == "tree":
             from framework0.artifacts.reference import revive
 

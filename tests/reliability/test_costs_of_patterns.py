@@ -18,9 +18,9 @@ from framework0.recipe import Retry, Scope, compile_expression, parse_duration
 from framework0.recipe.sizes import parse_size
 from framework0.runner import FAILED, Failure, Outcome
 from framework0.runner.retry import next_delay
+from framework0.scriptlets import Control, get_scriptlet, perform
 from framework0.scriptlets.builtin.confined import Roots
 from framework0.scriptlets.builtin.finding import Pattern, matching
-from framework0.scriptlets import Control, get_scriptlet, perform
 from framework0.secrets import Masker
 
 SIZE = 100_000
@@ -128,15 +128,18 @@ def test_a_pattern_for_keys_costs_what_all_of_them_are_long(pattern):
 
 @pytest.fixture(scope="module")
 def deep(tmp_path_factory):
-    """A workspace whose paths are 100 kB together: a chain of folders with files all along."""
-    root = folder = tmp_path_factory.mktemp("deep")
-    total = 0
+    """A workspace whose paths are 100 kB together: chains of forty folders with files all along."""
+    root = tmp_path_factory.mktemp("deep")
+    total, chain = 0, 0
     while total < SIZE:
-        folder = folder / "aa"
-        folder.mkdir()
-        for name in ("c" * 8, "a" * 200):
-            (folder / name).touch()
-            total += len(str(folder / name)) - len(str(root))
+        chain += 1
+        folder = root / ("a" * chain)
+        for _ in range(40):
+            folder = folder / "aa"
+            folder.mkdir(parents=True)
+            for name in ("c" * 8, "a" * 200):
+                (folder / name).touch()
+                total += len(str(folder / name)) - len(str(root))
     return Roots(str(root))
 
 

@@ -18,7 +18,7 @@ from framework0.artifacts import Artifact, Artifacts
 from framework0.errors import ArtifactError, Framework0Error
 from framework0.runner.stepcache.age import Moment
 from framework0.runner.stepcache.store import CacheStore, Entry
-from framework0.schedules.store import Store
+from framework0.schedules import Schedule, Store, Timing
 
 OUR_OWN = {
     # Values travel between a runner and the workers it started, over sockets nobody else holds.
@@ -272,12 +272,10 @@ def test_a_pickle_in_a_row_of_the_cache_is_no_entry(marker, tmp_path):
 
 def test_a_pickle_in_the_text_of_a_schedule_is_refused(marker, tmp_path):
     store = Store(tmp_path / "schedules.db")
-    assert store.all() == []
+    store.add(Schedule("s", "r.yaml", Timing(every=60.0), {}))
+    assert [kept.schedule.name for kept in store.all()] == ["s"]
     with sqlite3.connect(tmp_path / "schedules.db") as database:
-        database.execute(
-            "INSERT INTO schedules(name, version, paused, seen, text) VALUES ('s', 1, 0, 0, ?)",
-            (bomb(marker).decode(),),
-        )
+        database.execute("UPDATE schedules SET text = ?", (bomb(marker).decode(),))
     database.close()
     with pytest.raises(Framework0Error, match="damaged"):
         store.all()

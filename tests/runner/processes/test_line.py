@@ -58,7 +58,9 @@ def test_a_large_message_arrives(ends):
     thread.join()
 
 
-@pytest.mark.parametrize("data", [b"\0\0", b"\0\0\0\x05ab", b"\0\0\0\x02{]", DEEP, b"\xff\xff\xff\xff"])
+@pytest.mark.parametrize(
+    "data", [b"\0\0", b"\0\0\0\x05ab", b"\0\0\0\x02{]", DEEP, b"\xff\xff\xff\xff"]
+)
 def test_half_a_message_or_none_at_all_breaks_the_line(data):
     ours, theirs = pair()
     with theirs:
