@@ -186,7 +186,6 @@ class Session:
         roots = [str(root) for root in code_roots(self.workspace, self.recipe.file)]
         self.usercode = UserCode(roots)
         self.executors = Executors(roots, self._later, self._answer, self._reader_of)
-        self.executors.start(options.executor or settings.executor)
         folder = self.workspace.run_folder(self.run_id) / "logs"
         self.masker = self._masker()
         make_workshop = Workshop if limits is None else limits.make_workshop
@@ -313,6 +312,7 @@ class Session:
             if run.cache is not None:
                 stack.callback(run.cache.close)
             stack.callback(self.executors.close)
+            self.executors.start(self.options.executor or self.workspace.settings.executor)
             stack.enter_context(rarer_collections(len(self.plan)))
             stack.enter_context(self.usercode)
             if self.options.capture:

@@ -12,7 +12,7 @@ import signal
 import socket
 import sys
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 
 from framework0 import errors
 from framework0.context import check_json
@@ -40,6 +40,16 @@ EXIT_LIMIT: Final = 1
 """Seconds that exit functions may take after the outcome; then the kernel ends the process."""
 
 
+class Asks(Protocol):
+    """The way to the runner and back."""
+
+    def send(self, message: Any) -> None:
+        """Say something."""
+
+    def receive(self) -> Any:
+        """Wait for the answer, None when nobody is there any more."""
+
+
 class RemoteContext:
     """The context as the step sees it: each call is one question to the runner and its answer.
 
@@ -47,7 +57,7 @@ class RemoteContext:
     that the step starts cannot use it: their words would mix with its own.
     """
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Asks) -> None:
         self._line = line
         self._lock = Lock()
         self._owner = os.getpid()

@@ -65,7 +65,16 @@ class Attempt:
             job, step = self.job, self.job.step
             timeout = None if job.timeout is None else float(job.timeout)
             keys = tuple(step.policy.success_keys)
-            frame = (0, self.serial, timeout, form, told, job.run_id, job.node, job.name)
+            frame: tuple[Any, ...] = (
+                0,
+                self.serial,
+                timeout,
+                form,
+                told,
+                job.run_id,
+                job.node,
+                job.name,
+            )
             frame += (job.attempt, step.name, step.kind, step.module, step.function, keys)
             frame += (dict(job.env) if job.env else None, job.cwd)
             self._data, self._beside = wire.encoded(frame, beside)
@@ -101,8 +110,8 @@ class Attempt:
         """Keep the outcome that the worker tells; return why the worker is of no more use, if so."""
         _, _, state, form, told, failure, figures, _, left = frame
         if failure is not None:
-            *texts, bases = failure
-            failure = Failure(*texts, tuple(bases))
+            kind, message, where, trace, bases = failure
+            failure = Failure(kind, message, where, trace, tuple(bases))
         seconds, processor, peak, _read, _written = figures
         result = self._result(form, told, segments)
         self.outcome = Outcome(state, result, failure, seconds, processor, peak)

@@ -64,12 +64,14 @@ class Parcel(Sealed):
     def opened(self) -> tuple[Any, mmap.mmap | None]:
         """Return the value and the memory its buffers lie in."""
         if self.segment is None:
-            return pickle.loads(self.pickle or b""), None
+            # Made by this run, on the far side of a socket that nobody else holds.
+            return pickle.loads(self.pickle or b""), None  # noqa: S301
         memory = self.segment.map()
         view = memoryview(memory)
         buffers = [view[offset : offset + length] for offset, length in self.places]
         structure = buffers.pop() if self.pickle is None else self.pickle
-        return pickle.loads(structure, buffers=buffers), memory
+        # As above.
+        return pickle.loads(structure, buffers=buffers), memory  # noqa: S301
 
     def told(self) -> tuple[Any, ...]:
         """Return all of it but the segment as plain data, for :func:`from_told`."""
@@ -78,7 +80,8 @@ class Parcel(Sealed):
 
 def from_told(told: Sequence[Any], segment: Segment | None) -> Parcel:
     """Return the parcel that the other side has described."""
-    return Parcel(*told, segment)
+    kind, structure, places = told
+    return Parcel(kind, structure, places, segment)
 
 
 class Opened:

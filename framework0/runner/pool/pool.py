@@ -8,8 +8,6 @@ short steps, and as many as jobs for long ones.
 
 from __future__ import annotations
 
-import os
-import select
 from collections import deque
 from threading import Lock, Thread, get_ident
 from time import monotonic
@@ -17,11 +15,9 @@ from time import monotonic
 from framework0.runner.jobs import NotKept
 from framework0.runner.pool import wire
 from framework0.runner.pool.attempt import Attempt
-from framework0.runner.pool.member import Member
+from framework0.runner.pool.crew import PATIENCE, Crew
 from framework0.runner.pool.parcel import CannotTravel
 from framework0.runner.processes.ends import failed
-from framework0.runner.processes.launch import Keeper
-from framework0.runner.processes.start import interpreter
 from framework0.runner.seams import CANCELLED, FAILED, Failure, Outcome
 
 TYPE_CHECKING = False
@@ -30,22 +26,13 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from framework0.runner.pool.attempt import Report
+    from framework0.runner.pool.member import Member
     from framework0.runner.pool.segment import Segment
+    from framework0.runner.processes.launch import Keeper
     from framework0.runner.seams import Job
-
-DEPTH: Final = 4
-"""Jobs in the queue of a worker whose jobs are short, the one it performs included: it never has to
-wait for the next, and little has to be taken back when one turns out to be long."""
 
 QUICK: Final = 0.001
 """Seconds; after a longer one, a worker gets its next job only when it has nothing to do."""
-
-PATIENCE: Final = 0.01
-"""Seconds a job waits behind another before it is taken back: about what starting a worker takes, and
-twice what a thread that computes keeps the interpreter from ours."""
-
-MOST: Final = 256
-"""Workers at once, for whatever number of steps may run at once: each costs some megabytes."""
 
 LOOK: Final = 0.1
 """Seconds between two looks at what running jobs have printed."""
@@ -67,15 +54,8 @@ class Pool:
     def __init__(
         self, roots: Sequence[str], path: Sequence[str], reader_of: Callable[[str], str | None]
     ) -> None:
-        self._roots = list(roots)
-        self._path = list(path)
         self._reader_of = reader_of
-        self._folder = os.getcwd()
-        self._cores = os.cpu_count() or 1
-        self._keeper = Keeper()
-        self._request: dict[str, Any] = {}
-        self._members: list[Member] = []
-        self._by_descriptor: dict[int, tuple[Member, bool]] = {}
+        self._crew = Crew(roots, path)
         self._ready: deque[Attempt] = deque()
         self._known: dict[int, Attempt] = {}
         self._inbox: deque[Attempt] = deque()
@@ -132,7 +112,7 @@ class Pool:
 
     def keeper(self) -> Keeper:
         """Return what starts the processes."""
-        return self._keeper
+        return self._crew.keeper
 
     def _wake(self) -> None:
         if self._thread is None:
@@ -141,12 +121,9 @@ class Pool:
                     self._begin()
         elif self._asleep:
             self._asleep = False
-            os.eventfd_write(self._alarm, 1)
+            self._crew.wake()
 
     def _begin(self) -> None:
-        self._alarm = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
-        self._poll = select.epoll()
-        self._poll.register(self._alarm, select.EPOLLIN)
         self._thread = Thread(target=self._serve, name="framework0-pool", daemon=True)
         self._thread.start()
 
@@ -156,7 +133,7 @@ class Pool:
         self._ident = get_ident()
         try:
             if self._early:
-                self._start_one()
+                self._grow(1)
             while not self._closing:
                 self._take_in()
                 self._place()
@@ -169,9 +146,8 @@ class Pool:
                 self._refuse(next(iter(self._known.values())))
             raise
         finally:
-            self._keeper.close()
-            self._poll.close()
-            os.close(self._alarm)
+            self._crew.keeper.close()
+            self._crew.close()
 
     def _refuse(self, attempt: Attempt) -> None:
         following: Attempt | None = attempt
@@ -190,24 +166,17 @@ class Pool:
         if self._inbox or self._stops or self._closing:
             self._asleep = False
             return
-        events = self._poll.poll(self._rest())
-        self._asleep = False
-        for descriptor, _ in events:
-            if descriptor == self._alarm:
-                os.eventfd_read(self._alarm)
-                continue
-            found = self._by_descriptor.get(descriptor)
-            if found is None:
-                continue
-            member, is_control = found
+        for member, is_control in self._crew.wait(self._rest()):
+            self._asleep = False
             if is_control:
                 self._ended(member)
             else:
                 self._hear(member)
+        self._asleep = False
         self._look()
 
     def _rest(self) -> float | None:
-        busy = [member for member in self._members if member.given]
+        busy = [member for member in self._crew.members if member.given]
         if self._ready or any(len(member.given) > 1 for member in busy):
             return PATIENCE
         return LOOK if busy else None
@@ -218,7 +187,7 @@ class Pool:
         if now - self._looked < PATIENCE:
             return
         self._looked = now
-        for member in self._members:
+        for member in self._crew.members:
             if member.given and now - member.since > PATIENCE:
                 if len(member.given) > 1 and member.ready:
                     member.quick = False
@@ -243,26 +212,15 @@ class Pool:
         ready = self._ready
         while ready:
             attempt = ready[0]
-            member = self._room_for(attempt)
+            member = self._crew.room_for(attempt)
             if member is None:
-                self._grow()
-                return
+                attempt.waiting = attempt.waiting or monotonic()
+                wanted = self._crew.wanted(len(ready), attempt.waiting)
+                if not wanted or not self._grow(wanted):
+                    return
+                continue
             ready.popleft()
             self._give(member, attempt)
-
-    def _room_for(self, attempt: Attempt) -> Member | None:
-        """Return the worker to give it to: a quick one that is awake, else an idle one."""
-        alone = attempt.job.timeout is not None
-        idle = None
-        for member in self._members:
-            if not member.fit:
-                continue
-            waiting = len(member.given)
-            if not waiting:
-                idle = idle or member
-            elif member.quick and waiting < DEPTH and not alone and not member.alone:
-                return member
-        return idle
 
     def _give(self, member: Member, attempt: Attempt) -> None:
         try:
@@ -282,59 +240,20 @@ class Pool:
             self._ready.appendleft(attempt)
             member.quick = False
 
-    def _grow(self) -> None:
-        """Start workers for jobs that wait: at once up to the cores, then in waves as it takes longer."""
-        count = sum(member.fit for member in self._members)
-        wanted = min(len(self._ready), max(self._cores - count, 0))
-        starting = any(not member.ready for member in self._members)
-        if not wanted and not starting and self._is_stuck():
-            # Twice as many each time: what was taken for long may have been a moment's delay.
-            wanted = min(len(self._ready), count, MOST - len(self._members))
-        for _ in range(wanted):
-            if not self._start_one():
-                return
-        if wanted:
-            self._place()
-
-    def _is_stuck(self) -> bool:
-        """Whether the first ready job has waited, and no worker is about to have room for it."""
-        now = monotonic()
-        attempt = self._ready[0]
-        if not attempt.waiting:
-            attempt.waiting = now
-        if now - attempt.waiting < PATIENCE:
-            return False
-        return not any(member.quick and now - member.since < PATIENCE for member in self._members)
-
-    def _start_one(self) -> bool:
-        if not self._request:
-            self._request = {
-                "command": None,
-                "pool": True,
-                "env": dict(os.environ),
-                "own_env": [],
-                "cwd": self._folder,
-                "timeout": None,
-                "path": self._path,
-                "python": interpreter(),
-            }
+    def _grow(self, count: int) -> bool:
+        """Start workers; False when there is none to be had."""
         log = self._ready[0].job.log if self._ready else None
-        folder = None if log is None else os.path.dirname(os.fspath(log.path))
-        try:
-            member = Member(self._keeper, self._request, self._roots, folder)
-        except (
-            Exception
-        ) as error:  # noqa: BLE001 - told to whoever waits: no process, no memory, not Linux
-            self._cannot_start(error)
-            return False
-        self._members.append(member)
-        for end, is_control in ((member.talk, False), (member.control, True)):
-            self._by_descriptor[end.fileno()] = (member, is_control)
-            self._poll.register(end.fileno(), select.EPOLLIN)
+        for _ in range(count):
+            try:
+                self._crew.start(log)
+            # No process, no memory, no descriptor, not Linux: told to those who wait for it.
+            except Exception as error:  # noqa: BLE001
+                self._cannot_start(error)
+                return False
         return True
 
     def _cannot_start(self, error: Exception) -> None:
-        if self._members:
+        if self._crew.members:
             # Others work: the job waits for one of them.
             return
         while self._ready:
@@ -349,7 +268,7 @@ class Pool:
         for frame, segments in said:
             self._hear_one(member, frame, segments)
         if member.talk.ended:
-            self._forget(member.talk.fileno())
+            self._crew.unheard(member)
         return bool(said)
 
     def _hear_one(self, member: Member, frame: tuple[Any, ...], segments: list[Segment]) -> None:
@@ -383,7 +302,7 @@ class Pool:
         if not member.fit and not member.given:
             member.dismiss()
 
-    def _conclude(self, attempt: Attempt, outcome: Outcome, member: Member | None = None) -> None:
+    def _conclude(self, attempt: Attempt, outcome: Outcome) -> None:
         if type(outcome.result) is NotKept:
             outcome = self._unkept(attempt.job, outcome)
         following = self._reported(attempt, outcome)
@@ -421,7 +340,7 @@ class Pool:
             self._ready.remove(attempt)
             self._conclude(attempt, _cancelled(attempt))
             return
-        for member in self._members:
+        for member in self._crew.members:
             if attempt in member.given:
                 self._take_back(member)
                 if attempt in member.given:
@@ -439,9 +358,7 @@ class Pool:
         report = member.report()
         while self._hear(member):
             continue
-        self._forget(member.talk.fileno())
-        self._forget(member.control.fileno())
-        self._members.remove(member)
+        self._crew.remove(member)
         back = member.take_back()
         begun = [attempt for attempt in member.given if attempt not in back]
         for attempt in begun:
@@ -468,35 +385,26 @@ class Pool:
                 )
                 self._conclude(attempt, failed("exit", text))
 
-    def _forget(self, descriptor: int) -> None:
-        if self._by_descriptor.pop(descriptor, None) is not None:
-            self._poll.unregister(descriptor)
-
     def _see_off(self) -> None:
         """End the idle workers well and the others at once."""
         self._take_in()
         while self._ready:
             attempt = self._ready.popleft()
             self._conclude(attempt, _cancelled(attempt))
-        for member in self._members:
+        for member in self._crew.members:
             if not member.given:
                 member.dismiss()
         until = monotonic() + LEAVING
-        while any(not member.given for member in self._members) and monotonic() < until:
-            self._wait_for_ends(until - monotonic())
-        self._keeper.close()
-        for member in list(self._members):
+        while any(not member.given for member in self._crew.members) and monotonic() < until:
+            for member, is_control in self._crew.wait(max(0.0, until - monotonic())):
+                if is_control:
+                    self._ended(member)
+                else:
+                    self._hear(member)
+        self._crew.keeper.close()
+        for member in list(self._crew.members):
             self._ended(member)
-
-    def _wait_for_ends(self, seconds: float) -> None:
-        for descriptor, _ in self._poll.poll(max(0.0, seconds)):
-            found = self._by_descriptor.get(descriptor)
-            if found is None:
-                os.eventfd_read(self._alarm)
-            elif found[1]:
-                self._ended(found[0])
-            else:
-                self._hear(found[0])
+        self._broken = "the run is over"
 
 
 def _cancelled(_attempt: Attempt) -> Outcome:

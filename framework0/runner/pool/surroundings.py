@@ -13,10 +13,11 @@ import resource
 import signal
 import sys
 from _locale import LC_ALL, setlocale
-
-# The C functions: the module `signal` wraps each answer in an enumeration, which costs ten times more.
-from _signal import getsignal, pthread_sigmask
 from _thread import _count as count_threads
+
+# The functions below `signal`, which wraps each answer in an enumeration: that costs ten times more.
+_signal: Any = sys.modules["_signal"]
+getsignal, pthread_sigmask = _signal.getsignal, _signal.pthread_sigmask
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ class Surroundings:
         self._switching = sys.getswitchinterval()
         self._nice = os.nice(0)
         self._hooks = (sys.excepthook, sys.displayhook)
+        self._tracing = (sys.gettrace(), sys.getprofile())
         self._collecting = gc.isenabled()
         self.threads = count_threads()
 
@@ -116,10 +118,10 @@ class Surroundings:
         if sys.path_hooks != self._finders[1]:
             sys.path_hooks[:] = self._finders[1]
         sys.excepthook, sys.displayhook = self._hooks
-        if sys.gettrace() is not None:
-            sys.settrace(None)
-        if sys.getprofile() is not None:
-            sys.setprofile(None)
+        if sys.gettrace() is not self._tracing[0]:
+            sys.settrace(self._tracing[0])
+        if sys.getprofile() is not self._tracing[1]:
+            sys.setprofile(self._tracing[1])
         if gc.isenabled() != self._collecting:
             (gc.enable if self._collecting else gc.disable)()
         if sys.getswitchinterval() != self._switching:

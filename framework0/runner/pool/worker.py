@@ -14,7 +14,7 @@ import sys
 from time import monotonic, perf_counter
 
 from framework0.context import check_json
-from framework0.errors import Framework0Error, ScriptletError, StepCancelled, ValueRefused
+from framework0.errors import ScriptletError, StepCancelled, ValueRefused
 from framework0.logs import bind
 from framework0.recipe import Policy, Step
 from framework0.runner.executors.child import EXIT_LIMIT, RemoteContext
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from framework0.runner.pool.segment import Segment
 
 _SMALL = 64 * 1024
-_SCALARS = frozenset({type(None), bool, int, float})
+_SCALARS = frozenset({type(None), bool, int})
 
 
 def prepare() -> None:
@@ -257,7 +257,7 @@ def _packed(
     """Return form, result and segments for the outcome's result, and the outcome without it."""
     result = outcome.result
     kind = type(result)
-    if kind in _SCALARS and result == result or (kind is str and len(result) < _SMALL):
+    if kind in _SCALARS or (kind is str and len(result) < _SMALL):
         return wire.PLAIN, result, (), outcome
     outcome = outcome._replace(result=None)
     try:
@@ -265,7 +265,8 @@ def _packed(
             check_json(result)
         except ValueRefused:
             return *_travelling(pack(result, opened), parcels), outcome
-        return wire.PLAIN, result, (), outcome
+        else:
+            return wire.PLAIN, result, (), outcome
     except CannotTravel as error:
         return wire.UNKEPT, str(error), (), outcome
     except (OSError, MemoryError) as error:

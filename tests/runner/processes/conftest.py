@@ -141,7 +141,6 @@ class Bench:
         path = self.folder / f"module_{self._count}.log"
         return path.read_text() if path.exists() else ""
 
-
     def keeper(self):
         """Return what starts the processes."""
         pool = getattr(self.executor, "_pool", None)

@@ -12,8 +12,8 @@ import framework0
 from framework0.recipe import Policy, Step
 from framework0.runner import FAILED, SUCCEEDED, TIMED_OUT, Failure, Job, Outcome
 from framework0.runner.executors.process import _Attempt
-from framework0.runner.processes.ends import with_survivors
 from framework0.runner.processes import tree
+from framework0.runner.processes.ends import with_survivors
 from framework0.runner.processes.supervisor import report
 
 

@@ -1,0 +1,135 @@
+"""The workers there are: started when there is more to do than they can take, forgotten when they end."""
+
+from __future__ import annotations
+
+import os
+import select
+from time import monotonic
+
+from framework0.runner.pool.member import Member
+from framework0.runner.processes.launch import Keeper
+from framework0.runner.processes.start import interpreter
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from typing import Any, Final
+
+    from framework0.runner.pool.attempt import Attempt
+
+DEPTH: Final = 4
+"""Jobs in the queue of a worker whose jobs are short, the one it performs included: it never has to
+wait for the next, and little has to be taken back when one turns out to be long."""
+
+PATIENCE: Final = 0.01
+"""Seconds a job waits behind another before it is taken back: about what starting a worker takes, and
+twice what a thread that computes keeps the interpreter from ours."""
+
+MOST: Final = 256
+"""Workers at once, for whatever number of steps may run at once: each costs some megabytes."""
+
+
+class Crew:
+    """All workers of a pool, and one place to wait for words of any of them."""
+
+    def __init__(self, roots: Sequence[str], path: Sequence[str]) -> None:
+        self._roots = list(roots)
+        self._path = list(path)
+        self._folder = os.getcwd()
+        self._cores = os.cpu_count() or 1
+        self._request: dict[str, Any] = {}
+        self._poll = select.epoll()
+        self._by_descriptor: dict[int, tuple[Member, bool]] = {}
+        self.keeper = Keeper()
+        self.members: list[Member] = []
+        self._alarm = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._poll.register(self._alarm, select.EPOLLIN)
+
+    def wake(self) -> None:
+        """Have :meth:`wait` return; may be called from any thread."""
+        os.eventfd_write(self._alarm, 1)
+
+    def wait(self, seconds: float | None) -> Iterator[tuple[Member, bool]]:
+        """Wait for words; yield each worker that has some, and True if they are of its supervisor."""
+        for descriptor, _ in self._poll.poll(seconds):
+            found = self._by_descriptor.get(descriptor)
+            if found is not None:
+                yield found
+            elif descriptor == self._alarm:
+                os.eventfd_read(self._alarm)
+
+    def room_for(self, attempt: Attempt) -> Member | None:
+        """Return the worker to give a job to: a quick one that is awake, else an idle one."""
+        # One with a timeout is ended with its worker, and nothing else must be.
+        alone = attempt.job.timeout is not None
+        idle = None
+        for member in self.members:
+            if not member.fit:
+                continue
+            waiting = len(member.given)
+            if not waiting:
+                idle = idle or member
+            elif member.quick and waiting < DEPTH and not alone and not member.alone:
+                return member
+        return idle
+
+    def wanted(self, waiting: int, since: float) -> int:
+        """Return how many workers to start for ``waiting`` jobs, the first of them ready ``since``.
+
+        At once as many as there are cores. More only when no worker is about to take the next job, and
+        twice as many each time: what was taken for long may have been a moment's delay.
+        """
+        count = sum(member.fit for member in self.members)
+        if count < self._cores:
+            return min(waiting, self._cores - count)
+        now = monotonic()
+        if now - since < PATIENCE:
+            return 0
+        if any(
+            not member.ready or (member.quick and now - member.since < PATIENCE)
+            for member in self.members
+        ):
+            return 0
+        return min(waiting, count, MOST - len(self.members))
+
+    def start(self, log: Any) -> None:
+        """Start a worker; ``log`` is of a job it is started for, or None.
+
+        Raises OSError when no process or descriptor is to be had, RefusedError where this is not Linux.
+        """
+        if not self._request:
+            self._request = {
+                "command": None,
+                "pool": True,
+                "env": dict(os.environ),
+                "own_env": [],
+                "cwd": self._folder,
+                "timeout": None,
+                "path": self._path,
+                "python": interpreter(),
+            }
+        folder = None if log is None else os.path.dirname(os.fspath(log.path))
+        member = Member(self.keeper, self._request, self._roots, folder)
+        self.members.append(member)
+        for end, is_control in ((member.talk, False), (member.control, True)):
+            self._by_descriptor[end.fileno()] = (member, is_control)
+            self._poll.register(end.fileno(), select.EPOLLIN)
+
+    def unheard(self, member: Member) -> None:
+        """Wait no more for words of a worker that will say none."""
+        self._forget(member.talk.fileno())
+
+    def remove(self, member: Member) -> None:
+        """Forget a worker whose end was reported."""
+        self.unheard(member)
+        self._forget(member.control.fileno())
+        self.members.remove(member)
+
+    def close(self) -> None:
+        """Release what waiting takes; the workers are gone."""
+        self._poll.close()
+        os.close(self._alarm)
+
+    def _forget(self, descriptor: int) -> None:
+        if self._by_descriptor.pop(descriptor, None) is not None:
+            self._poll.unregister(descriptor)
