@@ -26,6 +26,7 @@ TABLES = {
     "waiting": "waiting",
     "resume": "resuming",
     "cached": "caching",
+    "processes": "processes",
     "reading": "reading",
 }
 
@@ -54,6 +55,8 @@ class Sizes(NamedTuple):
     resumed: int = 10_000
     read: int = 10_000
     cached: int = 10_000
+    processes: tuple[tuple[str, int], ...] = (("layered", 10_000), ("chain", 1_000))
+    array: tuple[int, int] = (100_000_000, 100)
 
 
 def tiny(scratch):
@@ -72,6 +75,8 @@ def tiny(scratch):
         resumed=400,
         read=300,
         cached=300,
+        processes=(("layered", 200),),
+        array=(1_000_000, 3),
     )
 
 

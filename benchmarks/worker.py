@@ -14,7 +14,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import shapes
+from benchmarks import shapes, warm
 from benchmarks.memory import figures, forget_peak
 
 WARM_UP = 50
@@ -129,7 +129,16 @@ def timed(work):
     return {"seconds": seconds, "peak": figures()[1] - before}, result
 
 
-WORK = {"ours": ours, "floor": floor, "naps": naps, "check": check, "read": read}
+WORK = {
+    "ours": ours,
+    "floor": floor,
+    "naps": naps,
+    "check": check,
+    "read": read,
+    "pool": warm.pool,
+    "graph floor": warm.graph_floor,
+    "array floor": warm.array_floor,
+}
 
 
 if __name__ == "__main__":

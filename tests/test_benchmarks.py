@@ -36,6 +36,7 @@ TABLES = {
         "recipe checked",
         "history read under the lock",
     ),
+    "processes": ("layered 200, no-op, in processes, warm", "an array of 1 MB", "peak memory"),
     "cached": ("steps from the cache", "the run that fills it"),
     "reading": ("read and checked", "yaml12", "CSafeLoader"),
 }

@@ -7,6 +7,7 @@ from collections import deque
 from time import monotonic
 
 from framework0.runner.pool import wire
+from framework0.runner.pool.counter import Counter
 from framework0.runner.pool.output import Output
 from framework0.runner.processes.line import LineBroken
 
@@ -46,11 +47,12 @@ class Member:
         self.pumped = self.since
         self.output = Output(folder)
         self._jobs, self._theirs = wire.job_queue()
+        self._begun = Counter()
         control, line = keeper.open(request, self.output.descriptor)
         self.control: Line = control
         line.send({"roots": list(roots)})
         end = socket.socket(fileno=line.detach())
-        socket.send_fds(end, [b"j"], [self._theirs.fileno()])
+        socket.send_fds(end, [b"j"], [self._theirs.fileno(), self._begun.descriptor])
         self.talk = wire.Talk(end)
 
     def give(self, attempt: Attempt) -> bool:
@@ -86,6 +88,10 @@ class Member:
         for attempt in back:
             self.given.remove(attempt)
         return back
+
+    def has_begun(self, attempt: Attempt) -> bool:
+        """Say whether the worker, which has ended, had begun a job: taken from the queue is not enough."""
+        return self._begun.read() == attempt.serial
 
     def hear(self) -> list[tuple[tuple[Any, ...], list[Segment]]]:
         """Return what the worker has said since, at most some hundred words at a time."""
@@ -144,3 +150,4 @@ class Member:
         self.talk.close()
         self.control.close()
         self.output.close()
+        self._begun.close()

@@ -2,8 +2,8 @@
 
 Its structure is a pickle (protocol 5), its large buffers (arrays, Arrow tables, bytes) lie beside it in
 a :class:`~framework0.runner.pool.segment.Segment`. Packing copies a buffer once, opening not at all:
-whoever opens a parcel gets memory that is copied only where, and when, it is written to. A parcel that
-is passed on is passed on as it is; the runner itself never needs to look inside.
+whoever opens a parcel gets memory that cannot be changed, as arrays that lie in files cannot be either.
+A buffer that is passed on is passed on as it is; the runner itself never needs to look inside.
 
 Pickles travel only between a runner and the workers it started, over sockets nobody else holds, and
 within one run. None is ever read from a file.
@@ -12,7 +12,6 @@ within one run. None is ever read from a file.
 from __future__ import annotations
 
 import io
-import os
 import pickle
 
 from framework0.recipe import Sealed
@@ -28,12 +27,6 @@ if TYPE_CHECKING:
 
 OUTSIDE: Final = 64 * 1024
 """Bytes from which a buffer, or a pickle, goes into shared memory instead of through the socket."""
-
-_PRESENT, _SHARED = 0xC0, 0x20
-"""Of the highest byte of an entry of ``/proc/PID/pagemap``: there or swapped out; still the file's page
-and not a private copy (Documentation/admin-guide/mm/pagemap.rst of the Linux kernel)."""
-
-_ENTRY: Final = 8
 
 
 class CannotTravel(Exception):
@@ -99,7 +92,7 @@ class Opened:
         return value
 
     def reused(self, buffers: Sequence[memoryview]) -> tuple[Segment, list[Place]] | None:
-        """Return the segment in which all of ``buffers`` lie, unchanged, and where; None if there is none."""
+        """Return the segment in which all of ``buffers`` lie, and where; None if there is none."""
         for begin, end, memory, parcel in self._memories:
             places = []
             for buffer in buffers:
@@ -108,15 +101,14 @@ class Opened:
                     break
                 places.append((address - begin, len(buffer)))
             else:
-                if not any(_changed(begin + offset, length) for offset, length in places):
-                    assert parcel.segment is not None
-                    assert memory
-                    return parcel.segment, places
+                assert memory
+                assert parcel.segment is not None
+                return parcel.segment, places
         return None
 
 
 def pack(value: Any, opened: Opened | None = None) -> Parcel:
-    """Return ``value`` packed; buffers that came unchanged in a parcel of ``opened`` are not copied.
+    """Return ``value`` packed; buffers that came in a parcel of ``opened`` are not copied.
 
     Raises :class:`CannotTravel`, OSError (no memory), and what the value's own methods raise.
     """
@@ -182,23 +174,6 @@ def _address(memory: mmap.mmap | memoryview) -> int:
     address = buffer[0] or 0
     python.PyBuffer_Release(ctypes.byref(buffer))
     return address
-
-
-def _changed(address: int, length: int) -> bool:
-    """Whether some page of a private mapping was written to: it is no longer the file's then."""
-    page = os.sysconf("SC_PAGE_SIZE")
-    first = address // page
-    count = (address + length - 1) // page - first + 1
-    try:
-        with open("/proc/self/pagemap", "rb", buffering=0) as file:
-            file.seek(first * _ENTRY)
-            entries = file.read(count * _ENTRY)
-    # Not to be told here: what may have changed counts as changed.
-    except OSError:
-        return True
-    if len(entries) < count * _ENTRY:
-        return True
-    return any(entry & _PRESENT and not entry & _SHARED for entry in set(entries[7::8]))
 
 
 class ArgumentPickler(pickle.Pickler):

@@ -359,8 +359,9 @@ class Pool:
         while self._hear(member):
             continue
         self._crew.remove(member)
-        back = member.take_back()
-        begun = [attempt for attempt in member.given if attempt not in back]
+        # What the worker has begun is no longer in its queue, and what is in it can no longer be begun.
+        begun = [attempt for attempt in member.given if member.has_begun(attempt)]
+        back = [attempt for attempt in member.given if attempt not in begun]
         for attempt in begun:
             member.output.copy(attempt.job.log, member.output.size())
             self._conclude(attempt, self._how(member, attempt, report))
@@ -377,7 +378,9 @@ class Pool:
         """Jobs a dead worker had not begun have not failed: they go to another."""
         for attempt in reversed(attempts):
             attempt.returned += not member.ready
-            if attempt.returned < STARTS:
+            if attempt.stopped:
+                self._conclude(attempt, _cancelled(attempt))
+            elif attempt.returned < STARTS:
                 self._ready.appendleft(attempt)
             else:
                 text = (

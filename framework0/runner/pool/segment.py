@@ -58,13 +58,8 @@ class Segment:
         return self._descriptor
 
     def map(self) -> mmap.mmap:
-        """Return the content as memory that may be changed: nobody else sees the changes."""
-        return mmap.mmap(
-            self.fileno(),
-            self.size,
-            flags=mmap.MAP_PRIVATE,
-            prot=mmap.PROT_READ | mmap.PROT_WRITE,
-        )
+        """Return the content as memory that nobody can change."""
+        return mmap.mmap(self.fileno(), self.size, prot=mmap.PROT_READ)
 
     def fold(self) -> None:
         """Give the descriptor back and keep the content in this process alone."""

@@ -21,6 +21,7 @@ from framework0.runner.executors.child import EXIT_LIMIT, RemoteContext
 from framework0.runner.invoke import Target, ended_by
 from framework0.runner.invoke import perform as perform_job
 from framework0.runner.pool import wire
+from framework0.runner.pool.counter import Counter
 from framework0.runner.pool.parcel import (
     CannotTravel,
     Opened,
@@ -66,8 +67,8 @@ def main(descriptor: int, deadlines: int) -> NoReturn:
     start = line.receive()
     if start is not None:
         _, descriptors = wire.receive(end, 1)
-        jobs = socket.socket(fileno=descriptors[0])
-        _Worker(wire.Talk(end), jobs, Deadline(deadlines), start["roots"]).serve()
+        jobs, begun = socket.socket(fileno=descriptors[0]), Counter(descriptors[1])
+        _Worker(wire.Talk(end), jobs, begun, Deadline(deadlines), start["roots"]).serve()
     _end()
 
 
@@ -94,8 +95,14 @@ class _Question:
 
 class _Worker:
     def __init__(
-        self, talk: wire.Talk, jobs: socket.socket, deadline: Deadline, roots: Sequence[str]
+        self,
+        talk: wire.Talk,
+        jobs: socket.socket,
+        begun: Counter,
+        deadline: Deadline,
+        roots: Sequence[str],
     ) -> None:
+        self._begun = begun
         self._talk = talk
         self._jobs = jobs
         self._owner = os.getpid()
@@ -123,6 +130,7 @@ class _Worker:
     def _serve_one(self, frame: tuple[Any, ...], segments: list[Segment]) -> bool:
         """Perform one job and tell its outcome; True when this process must not take another."""
         serial, timeout, form, told = frame[1], frame[2], frame[3], frame[4]
+        self._begun.write(serial)
         self._usage.begin()
         started = perf_counter()
         if timeout is not None:

@@ -1,0 +1,87 @@
+"""Steps in warm processes: no-op steps over a graph, and a large array handed from step to step."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from benchmarks import shapes
+from benchmarks.engine import Folders
+from benchmarks.fresh import measure
+from benchmarks.table import Row, bounded, faster, verdict
+from benchmarks.timing import Series, alternate
+from benchmarks.warm import write_chain, write_graph
+
+LEAST = 1.0
+LEAST_ARRAYS = 50
+MOST_OVER = 2.0
+MOST_COPIES = 2.0
+
+
+def rows(sizes):
+    for shape, steps in sizes.processes:
+        yield from graph(sizes, shape, steps)
+    yield from arrays(sizes, *sizes.array)
+
+
+def graph(sizes, shape, steps):
+    with tempfile.TemporaryDirectory(dir=sizes.scratch) as scratch:
+        folders = Folders(Path(scratch), shape, steps)
+
+        def ours():
+            folder = shapes.workspace(folders.empty() / "workspace")
+            write_graph(folder, folders.parents)
+            return measure("pool", folder=folder, workers=sizes.workers)
+
+        def floor():
+            return measure("graph floor", shape=shape, steps=steps, workers=sizes.workers)
+
+        mine, theirs = alternate(sizes.repeats, ours, floor)
+    work = f"{shape} {steps:,}, no-op, in processes"
+    for name, least in (("seconds", LEAST), ("whole", None)):
+        told = "warm" if name == "seconds" else "starts included"
+        yield faster(
+            f"{work}, {told}",
+            steps,
+            Series(each[name] for each in mine),
+            "graphlib + ProcessPoolExecutor",
+            Series(each[name] for each in theirs),
+            least=least,
+        )
+
+
+def arrays(sizes, size, steps):
+    with tempfile.TemporaryDirectory(dir=sizes.scratch) as scratch:
+        folders = Folders(Path(scratch), "chain", 1)
+
+        def workspace():
+            folder = shapes.workspace(folders.empty() / "workspace")
+            write_chain(folder, size, steps)
+            return folder
+
+        def ours():
+            return measure("pool", folder=workspace(), workers=sizes.workers)
+
+        def floor(where):
+            return measure("array floor", folder=workspace(), size=size, steps=steps, where=where)
+
+        mine, here = alternate(sizes.repeats, ours, lambda: floor("here"))
+        # Once: it takes about a minute, and is no near thing.
+        pool = floor("process")
+    seconds = Series(each["seconds"] for each in mine)
+    work = f"an array of {size // 10**6:,} MB through {steps} steps"
+    ratio = pool["seconds"] / seconds.median
+    yield Row(
+        work,
+        str(seconds),
+        f"ProcessPoolExecutor {pool['seconds']:.3g} s",
+        f"{ratio:.1f} ×",
+        f"≥ {LEAST_ARRAYS} ×",
+        verdict(ratio >= LEAST_ARRAYS),
+    )
+    floor_seconds = Series(each["seconds"] for each in here)
+    over = seconds.median - floor_seconds.median
+    yield bounded("″ over plain calls in one process", over, MOST_OVER, "s", str(floor_seconds))
+    peak = max(each["peak"] for each in mine) / size
+    other = f"ProcessPoolExecutor {pool['peak'] / size:.2f}"
+    yield bounded("″ peak memory", peak, MOST_COPIES, "arrays", other)
