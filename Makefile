@@ -39,7 +39,7 @@ demo: $(VENV)/.core ## Run a real recipe over a real CSV and show what it left i
 
 test: $(VENV)/.dev ## Run the whole test suite with branch coverage (95 % or it fails)
 	@rm -f .coverage .coverage.*
-	@$(PY) -m coverage run -m pytest -n 2 --dist worksteal -q $(ARGS)
+	@$(PY) -m coverage run -m pytest -n 4 --dist worksteal -q $(ARGS)
 	@$(PY) -m coverage combine --quiet
 	@$(if $(ARGS),true,$(PY) -m coverage report)
 
