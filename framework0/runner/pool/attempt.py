@@ -75,7 +75,7 @@ class Attempt:
                 job.node,
                 job.name,
             )
-            frame += (job.attempt, step.name, step.kind, step.module, step.function, keys)
+            frame += (job.attempt, step.kind, step.module, step.function, keys)
             frame += (dict(job.env) if job.env else None, job.cwd)
             self._data, self._beside = wire.encoded(frame, beside)
         return self._data, self._beside

@@ -31,8 +31,7 @@ _SIGNALS: Final = tuple(
 )
 
 _LIMITS: Final = tuple(
-    getattr(resource, name)
-    for name in ("RLIMIT_NOFILE", "RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_CPU", "RLIMIT_STACK")
+    getattr(resource, name) for name in ("RLIMIT_NOFILE", "RLIMIT_AS", "RLIMIT_FSIZE", "RLIMIT_CPU")
 )
 
 THREAD_GRACE: Final = 0.1

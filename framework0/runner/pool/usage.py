@@ -19,7 +19,7 @@ _RESET_PEAK: Final = b"5"
 
 
 class Usage:
-    """Reads the kernel's own counters: two calls a job, about three microseconds.
+    """Reads the kernel's own counters, once a job: what is between two jobs is next to nothing.
 
     Children count once they were waited for. Where the peak cannot be set back, it is that of the
     worker so far.
@@ -34,17 +34,17 @@ class Usage:
         self._before = _counters()
 
     def begin(self) -> None:
-        """Count from here."""
+        """Count the peak of memory from here."""
         if self._reset >= 0:
             try:
                 os.pwrite(self._reset, _RESET_PEAK, 0)
             except OSError:
                 self._reset = -1
-        self._before = _counters()
 
     def so_far(self) -> tuple[float, int, int, int]:
-        """Return processor seconds, peak bytes of memory, bytes read and bytes written since then."""
+        """Return processor seconds, peak bytes of memory, bytes read and bytes written since the last time."""
         now, before = _counters(), self._before
+        self._before = now
         peak = now[1]
         if now[2] > before[2]:
             peak = max(peak, now[2])

@@ -109,6 +109,7 @@ class _Worker:
         self._deadline = deadline
         self._code = UserCode(roots)
         self._targets: dict[tuple[str, str, str], Target] = {}
+        self._steps: dict[tuple[Any, ...], Step] = {}
         self._job: Job | None = None
         signal.signal(signal.SIGTERM, self._stop)
         self._code.__enter__()
@@ -137,7 +138,7 @@ class _Worker:
             self._deadline.set(monotonic() + timeout)
         opened = Opened()
         parcels: list[Parcel] = []
-        job = _job(frame[5:])
+        job = self._make(frame[5:])
         context = RemoteContext(_Question(self._talk))
         job.context = context
         job.progress = lambda done, total: context.tell("progress", done, total)
@@ -169,6 +170,20 @@ class _Worker:
             # Plain by its look, of a class of the user's own by its type.
             self._talk.send((*said[:4], check_json(result), *said[5:]), beside)
         return bool(left)
+
+    def _make(self, told: Sequence[Any]) -> Job:
+        run, node, name, attempt, kind, module, function, keys, env, cwd = told
+        what = (kind, module, function, keys)
+        step = self._steps.get(what)
+        if step is None:
+            policy = Policy(success_keys=keys)
+            # Steps that do the same differ by their names, which nobody asks for here.
+            step = Step(name, 0, kind=kind, module=module, function=function, policy=policy)
+            self._steps[what] = step
+        job = Job(run, node, name, step, attempt)
+        job.env = env or {}
+        job.cwd = cwd
+        return job
 
     def _with_parcels(
         self,
@@ -247,16 +262,6 @@ class _Worker:
 
 class _Undressed(Exception):
     """The job's folder cannot be entered: kind and message of the failure."""
-
-
-def _job(told: Sequence[Any]) -> Job:
-    run, node, name, attempt, step_name, kind, module, function, keys, env, cwd = told
-    policy = Policy(success_keys=keys) if keys else Policy()
-    step = Step(step_name, 0, kind=kind, module=module, function=function, policy=policy)
-    job = Job(run, node, name, step, attempt)
-    job.env = env or {}
-    job.cwd = cwd
-    return job
 
 
 def _packed(
