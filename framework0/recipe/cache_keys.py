@@ -11,7 +11,7 @@ CACHE_KEYS: Final = table(
         "key",
         ANYTHING,
         "Further values that decide, one or a list; texts may hold expressions.",
-        "[${{ context.model }}, v2]",
+        '["${{ context.model }}", v2]',
         default="none: code, arguments and files decide",
     ),
     Key("ttl", DURATION, "How long a result is good for.", "12h", default="as long as it is kept"),

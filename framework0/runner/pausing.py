@@ -100,7 +100,8 @@ class PausableState(RunState):
 
     def _decided(self, event: Decided) -> None:
         node = event.node
-        if event.run and node in self._stops.asking and self.state[node] == PENDING:
+        asked = event.run and node in self._stops.asking and not self.cancelled
+        if asked and self.state[node] == PENDING:
             self._pause(node, ASKED)
         else:
             super()._decided(event)

@@ -46,6 +46,7 @@ def guarded(main: Callable[[], int], grace: float | Callable[[], float] = GRACE)
     it started, and the code is 130 (SIGINT) or 143. A child that was killed gives 128 + the signal's
     number and a sentence on stderr. What the child's steps left behind is ended too, in every case.
 
+    When a signal has ended it, further ones are ignored from then on: the caller is about to end too.
     ``main`` ends with ``os._exit`` after the exit functions, so threads it left cannot hold it up.
     Where there is no such parent to be (not Linux, not the main thread, other threads already
     running) ``main`` is called as it is, and only Python's own signal handling remains.
@@ -62,10 +63,15 @@ def guarded(main: Callable[[], int], grace: float | Callable[[], float] = GRACE)
     pid = os.fork()
     if pid == 0:
         _become_the_run(main, parent, mask)
+    guard = _Guard(pid, grace, watched, spare)
     try:
-        return _Guard(pid, grace, watched, spare).watch()
+        return guard.watch()
     finally:
         become_subreaper(wanted=False)
+        if guard.was_told:
+            # The run has ended as it was told to; one signal more must not change the exit code.
+            for number in watched:
+                signal.signal(number, signal.SIG_IGN)
         while signal.sigtimedwait([*watched, signal.SIGCHLD], 0) is not None:
             continue
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -114,6 +120,11 @@ class _Guard:
         self._first: int | None = None
         self._first_at = 0.0
         self._deadline: float | None = None
+
+    @property
+    def was_told(self) -> bool:
+        """Whether a signal asked for the end."""
+        return self._first is not None
 
     def watch(self) -> int:
         """Pass signals on until the child has ended or must be ended; return the exit code."""

@@ -202,17 +202,17 @@ finally:
 def test_a_resume_has_the_whole_deadline_again(space):
     text = """
 steps:
-  - {name: first, type: shell, command: [sleep, "0.4"]}
-  - {name: second, type: shell, command: [sleep, "0.4"]}
+  - {name: first, type: shell, command: [sleep, "1.2"]}
+  - {name: second, type: shell, command: [sleep, "1.2"]}
 """
-    result = run_recipe(write(space, "r.yaml", text), workspace=space, deadline=0.6)
+    result = run_recipe(write(space, "r.yaml", text), workspace=space, deadline=2.0)
     assert result.state == "failed"
     assert result.steps["first"].state == "succeeded"
     journal = Journal(space.journal)
     history = journal.read(result.id)
     journal.close()
-    assert history.decisions[-1, "halted"] == "the run's deadline of 0.6 s has passed"
-    assert history.header.options["deadline"] == 0.6
+    assert history.decisions[-1, "halted"] == "the run's deadline of 2 s has passed"
+    assert history.header.options["deadline"] == 2.0
     assert resume_run(result.id, workspace=space).ok
 
 
