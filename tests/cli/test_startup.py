@@ -98,14 +98,15 @@ def test_all_other_arguments_of_run_are_left_to_argparse(words):
     assert run.plain_arguments(words) is None
 
 
-def test_a_short_run_imports_nothing_heavy(run_python, workspace):
+def test_a_short_run_imports_nothing_heavy(run_python, workspace, repository):
     (workspace / "listing.py").write_text(
         "import sys\ndef listing():\n    print(*sorted(sys.modules), sep='\\n')\n"
     )
     (workspace / "listing.yaml").write_text(
         "steps:\n  - {name: listing, module: listing, function: listing}\n"
     )
-    path = os.pathsep.join(filter(None, sys.path))
+    # Named, because without site nobody reads what an editable installation put there.
+    path = os.pathsep.join([str(repository), *filter(None, sys.path)])
     words = ["-S", "-m", "framework0", "run", "listing.yaml"]
     for _ in ("reads and checks the recipe", "remembers it"):
         ended = run_python(*words, cwd=workspace, env={"PYTHONPATH": path})
