@@ -89,7 +89,7 @@ def continue_run(
     space = as_workspace(workspace)
     with journal_of(space, options) as journal:
         continuing = Continuing(journal.read(run_id), wishes, options)
-        limits = limits_for(continuing.recipe, options, space.settings)
+        limits = limits_for(continuing.recipe, options, space)
         recorder = journal.resume(run_id, len(continuing.plan), continuing.tell)
         history = recorder.history
         assert history is not None

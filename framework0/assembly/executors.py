@@ -6,7 +6,7 @@ from framework0.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from typing import Any
 
@@ -37,6 +37,7 @@ class Executors:
         self._later = later
         self._made: dict[str, Executor] = {}
         self.around: Around | None = None
+        self.sandbox: Mapping[str, Any] | None = None
 
     def __call__(self, name: str) -> Executor:
         """Return the executor ``name``; raise UsageError when there is none of that name."""
@@ -58,6 +59,10 @@ class Executors:
             executor.close()
 
     def _make(self, name: str) -> Executor:
+        if self.sandbox is not None and name != "approval":
+            from framework0.runner.executors import ProcessExecutor
+
+            return ProcessExecutor(self._roots, self.sandbox)
         if name == "thread":
             from framework0.runner.executors import ThreadExecutor
 

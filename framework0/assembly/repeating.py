@@ -11,7 +11,7 @@ import os
 from time import time
 from typing import TYPE_CHECKING, Final
 
-from framework0.assembly.inputs import resolve_inputs
+from framework0.assembly.inputs import environment_of, resolve_inputs
 from framework0.assembly.session import Session, limits_for
 from framework0.context import Context
 from framework0.errors import RefusedError
@@ -45,7 +45,9 @@ def run_the_rest(
     options.only = tuple(word for word in options.only if _names(found, word))
     options.skip = tuple(word for word in options.skip if _names(found, word))
     plan = Plan(recipe, only=options.only, skip=options.skip)
-    inputs = resolve_inputs(recipe, _still_asked(found, history), os.environ)
+    inputs = resolve_inputs(
+        recipe, _still_asked(found, history), environment_of(options, workspace)
+    )
     now = time()
     header = history.header._replace(
         run_id=new_run_id(now, os.urandom),
@@ -66,7 +68,7 @@ def run_the_rest(
     context = Context()
     context.load(sorted((one for own in owned.values() for one in own), key=_version))
     skipped = {(record.node, "when"): False for record in found.kept if record.state == "skipped"}
-    limits = limits_for(recipe, options, workspace.settings)
+    limits = limits_for(recipe, options, workspace)
     recorder = journal.begin(header, len(plan))
     for (node, kind), answer in skipped.items():
         recorder.decide(node, kind, answer)

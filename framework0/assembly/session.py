@@ -63,11 +63,14 @@ class Options:
         "no_cache",
         "observer",
         "on_kept",
+        "on_missing",
         "on_run",
         "only",
+        "sandbox",
         "schedule",
         "skip",
         "stop_when",
+        "untrusted",
         "watch",
     )
 
@@ -94,6 +97,7 @@ class Options:
         no_cache: bool = False,
         watch: Watch | None = None,
         handed: Handed | None = None,
+        untrusted: str | None = None,
     ) -> None:
         self.executor = executor
         self.concurrency = concurrency
@@ -115,6 +119,10 @@ class Options:
         self.no_cache = no_cache
         self.watch = watch
         self.handed = handed
+        # "strict" or "best-effort"; the walls themselves are prepared before the run begins.
+        self.untrusted = untrusted
+        self.sandbox: Mapping[str, Any] | None = None
+        self.on_missing: Callable[[str], None] | None = None
         # Which schedule the run is of and when it was due; a run begun by hand has none.
         self.schedule: Mapping[str, Any] | None = None
 
@@ -129,6 +137,8 @@ class Options:
             limits["breaks"] = list(self.breaks)
         if self.no_breaks:
             limits["no_breaks"] = True
+        if self.untrusted:
+            limits["untrusted"] = self.untrusted
         if self.schedule is not None:
             limits["schedule"] = dict(self.schedule)
         return {
@@ -186,6 +196,10 @@ class Session:
         roots = [str(root) for root in code_roots(self.workspace, self.recipe.file)]
         self.usercode = UserCode(roots)
         self.executors = Executors(roots, self._later, self._answer, self._reader_of)
+        default_executor, env_allow = options.executor or settings.executor, self.recipe.env_allow
+        if options.untrusted:
+            default_executor, env_allow = "process", ()
+            self.executors.sandbox = self._walls()
         folder = self.workspace.run_folder(self.run_id) / "logs"
         self.masker = self._masker()
         make_workshop = Workshop if limits is None else limits.make_workshop
@@ -195,10 +209,10 @@ class Session:
             state=state,
             context=self.context,
             inputs=self.inputs.values,
-            env=allowed_environment(self.recipe, settings.env),
+            env=allowed_environment(env_allow, settings.env),
             usercode=self.usercode,
             executors=self.executors,
-            default_executor=options.executor or settings.executor,
+            default_executor=default_executor,
             nested=self._nested,
             log_path=lambda node, attempt: f"{folder}{os.sep}{node + 1:05d}.{attempt}.log",
             masker=self.masker,
@@ -217,7 +231,7 @@ class Session:
             stop_when=options.stop_when,
         )
         # Most steps share one policy: each policy is looked at once.
-        if any(
+        if not options.untrusted and any(
             one.cache
             for one in {id(step.policy): step.policy for step in self.recipe.steps}.values()
         ):
@@ -231,6 +245,15 @@ class Session:
                 tell=self.recorder.decide,
             )
         return run
+
+    def _walls(self) -> Mapping[str, Any]:
+        """Return the walls around the steps; whoever began this run has prepared them, or it is done now."""
+        if self.options.sandbox is None:
+            from framework0.assembly.untrusted import prepare
+
+            prepare(self.recipe, self.options, self.workspace)
+        assert self.options.sandbox is not None
+        return self.options.sandbox
 
     def _observer(self) -> Any:
         return self.options.observer if self.watching is None else self.watching.observer
@@ -312,7 +335,8 @@ class Session:
             if run.cache is not None:
                 stack.callback(run.cache.close)
             stack.callback(self.executors.close)
-            self.executors.start(self.options.executor or self.workspace.settings.executor)
+            if not self.options.untrusted:
+                self.executors.start(self.options.executor or self.workspace.settings.executor)
             stack.enter_context(rarer_collections(len(self.plan)))
             stack.enter_context(self.usercode)
             if self.options.capture:
@@ -350,17 +374,23 @@ def default_concurrency() -> int:
     return min(32, (os.cpu_count() or 1) + 4)
 
 
-def allowed_environment(recipe: Recipe, allowed: Sequence[str]) -> Mapping[str, str]:
+def allowed_environment(declared: Sequence[str], allowed: Sequence[str]) -> Mapping[str, str]:
     """Return the environment variables that ``${{ env.NAME }}`` may read."""
-    names = (*recipe.env_allow, *allowed)
+    names = (*declared, *allowed)
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
-def limits_for(recipe: Recipe, options: Options, settings: Settings) -> Limits | None:
+def limits_for(recipe: Recipe, options: Options, space: Workspace) -> Limits | None:
     """Return what limits a run as a whole, None when nothing does, as mostly.
 
+    The walls of an untrusted run are prepared here as well, before its journal begins.
     Raises :class:`~framework0.errors.UsageError` when its pools are not what its steps need.
     """
+    settings = space.settings
+    if options.untrusted:
+        from framework0.assembly.untrusted import prepare
+
+        prepare(recipe, options, space)
     # Most steps share one policy: each policy is looked at once.
     policies = {id(step.policy): step.policy for step in recipe.steps}.values()
     if not (

@@ -5,6 +5,7 @@ examples:
   framework0 run recipe.yaml --input source=data.csv --input limit=10
   framework0 run recipe.yaml --only clean_data --only analyze_data
   framework0 run recipe.yaml --json | jq .
+  framework0 run --untrusted recipe.yaml
 """
 
 from __future__ import annotations
@@ -63,6 +64,7 @@ def plain_arguments(words: Sequence[str]) -> SimpleNamespace | None:
         metrics_file=None,
         log_format=None,
         no_cache=False,
+        untrusted=None,
         workspace=None,
         show_output=False,
         debug=False,

@@ -61,6 +61,7 @@ def add_run_options(parser: ArgumentParser) -> None:
         action="store_true",
         help="run every step; what a step with `cache` gives takes the place of what was cached",
     )
+    _add_walls(how)
     add_workspace(parser)
     outside = parser.add_argument_group("what to tell others")
     outside.add_argument(
@@ -80,6 +81,24 @@ def add_run_options(parser: ArgumentParser) -> None:
     )
     shown.add_argument("-q", "--quiet", action="store_true", help="only say what failed")
     shown.add_argument("--json", action="store_true", help="one JSON event a line on stdout")
+
+
+def _add_walls(how: Any) -> None:
+    how.add_argument(
+        "--untrusted",
+        action="store_const",
+        const="strict",
+        help="run each step in a sandbox: no network, no home folder, nothing written; exit code 5 "
+        "where this machine cannot",
+    )
+    # An optional value would swallow the recipe's name.
+    how.add_argument(
+        "--untrusted=best-effort",
+        dest="untrusted",
+        action="store_const",
+        const="best-effort",
+        help="the same with the walls that this machine has, saying which are missing",
+    )
 
 
 def _add_limits(how: Any) -> None:
@@ -185,8 +204,13 @@ def _run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
         breaks=arguments.breaks or (),
         no_breaks=arguments.no_breaks,
         no_cache=arguments.no_cache,
+        untrusted=arguments.untrusted,
         echo=arguments.debug or arguments.show_output,
     )
+    if arguments.untrusted:
+        from framework0.cli.troubles import say
+
+        options.on_missing = say
     if arguments.metrics_file or arguments.log_format:
         from framework0.assembly import Watch
 

@@ -43,12 +43,18 @@ class ProcessExecutor:
     """Runs each attempt in a process of its own, under a supervisor that adopts all it starts.
 
     ``roots`` are the folders in which user code is looked up. A step's processor time and peak memory
-    are those of its process and of the children it waited for.
+    are those of its process and of the children it waited for. ``sandbox`` is the plan of the walls
+    around steps nobody trusts.
     """
 
     name = "process"
 
-    def __init__(self, roots: Sequence[str | os.PathLike[str]] = ()) -> None:
+    def __init__(
+        self,
+        roots: Sequence[str | os.PathLike[str]] = (),
+        sandbox: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._sandbox = sandbox
         self._roots = [os.fspath(root) for root in roots]
         self._path = list(sys.path)
         self._folder = str(Path.cwd())
@@ -143,7 +149,17 @@ class ProcessExecutor:
             "python": self._python,
             "memory": job.step.policy.memory,
             "cores": cores,
+            "sandbox": self._confined(job),
         }
+
+    def _confined(self, job: Job) -> dict[str, Any] | None:
+        """Return the walls of an untrusted step, None for others. A step may only narrow them."""
+        if self._sandbox is None:
+            return None
+        own = {"memory": job.step.policy.memory} if job.step.policy.memory else {}
+        if job.cwd is not None:
+            own["folder"] = job.cwd
+        return {**self._sandbox, **own}
 
     def _message(self, job: Job) -> dict[str, Any]:
         """Return what the step itself must know."""
@@ -171,6 +187,7 @@ class _Attempt:
         self._lock = Lock()
         self._launched: Launched | None = None
         self._stopped = ""
+        self._flooded = False
         self._outcome: Outcome | None = None
         self._refused: Failure | None = None
 
@@ -199,7 +216,11 @@ class _Attempt:
 
     def _heard(self, message: Sequence[Any]) -> Any:
         word, rest = message[0], list(message[1:])
-        if word == "outcome":
+        if word == "flooded":
+            self._flooded = True
+            text = "the step said more to the runner than it may (its result, its context, its progress)"
+            self._refused = Failure("protocol", text)
+        elif word == "outcome":
             state, result, failure, *figures = rest
             if state not in ENDS:
                 raise ValueError(state)
@@ -217,6 +238,9 @@ class _Attempt:
     def judge(self, report: Mapping[str, Any]) -> Outcome:
         """Return the outcome, from what the step said and what its supervisor reports."""
         told = self._outcome
+        if self._flooded:
+            # The word to stop was ours.
+            report = {**report, "why": ""}
         if self._refused is not None:
             told = Outcome(FAILED, None, self._refused)
         elif self.job.command is not None and not report["why"]:
