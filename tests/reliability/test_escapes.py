@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
-import threading
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -22,7 +21,7 @@ from framework0.runner.sandbox.probing import missing_layers
 
 pytestmark = pytest.mark.slow
 
-DEEDS = '''
+DEEDS = """
 import ctypes, os, resource, signal, socket, subprocess, sys, time
 from pathlib import Path
 
@@ -168,19 +167,39 @@ def make_namespaces(at):
         os._exit(0)
     if os.waitpid(pid, 0)[1]:
         raise OSError("refused")
-'''
+
+def nothing_wrong(at):
+    Path("mine").write_text("x")
+    return subprocess.run(["echo", "fine"], check=True, capture_output=True, text=True).stdout
+"""
 
 NAMES = [
     line.split("(")[0][4:]
     for line in DEEDS.splitlines()
-    if line.startswith("def ") and not line.startswith("def libc")
+    if line.startswith("def ") and not line.startswith(("def libc", "def nothing"))
 ]
+
+TARGET = """
+import signal
+signal.signal(signal.SIGUSR1, lambda *_: 0)
+print(flush=True)
+while True:
+    signal.pause()
+"""
+
+REFUSALS = re.compile(
+    r"FileNotFoundError|PermissionError|ConnectionRefusedError|ProcessLookupError|BlockingIOError|"
+    r"MemoryError|OSError|KeyError"
+)
+"""How the kernel says no, and the canary that is not in the environment."""
 
 RECIPE = """
 metadata: {name: escape}
 steps:
   - {name: deed, idx: 1, type: python, module: deeds, function: NAME, args: {at: AT},
      executor: process, continue_on_error: true}
+  - {name: honest, idx: 3, type: python, module: deeds, function: nothing_wrong, args: {at: {}},
+     executor: process}
   - {name: other, idx: 2, type: shell, command: [echo, fine]}
 """
 
@@ -203,16 +222,21 @@ def world(tmp_path_factory):
     for one in (unix, abstract):
         one.listen(64)
     target = subprocess.Popen(
-        [sys.executable, "-c", "import signal; signal.signal(10, lambda *_: 0)\nprint(flush=True)\n"
-         "while True: signal.pause()"],
-        env={**os.environ, "TARGET": "secret"}, stdout=subprocess.PIPE,
+        [sys.executable, "-c", TARGET],
+        env={**os.environ, "TARGET": "secret"},
+        stdout=subprocess.PIPE,
     )
     target.stdout.readline()
     at = {
-        "token": str(home / "token"), "home": str(home), "outside": str(outside),
-        "port": loopback.getsockname()[1], "unix": str(outside / "socket"),
-        "abstract": f"escapes-{os.getpid()}", "workspace": str(space),
-        "journal": str(space / ".framework0" / "journal.db"), "target": target.pid,
+        "token": str(home / "token"),
+        "home": str(home),
+        "outside": str(outside),
+        "port": loopback.getsockname()[1],
+        "unix": str(outside / "socket"),
+        "abstract": f"escapes-{os.getpid()}",
+        "workspace": str(space),
+        "journal": str(space / ".framework0" / "journal.db"),
+        "target": target.pid,
         "victim": str(outside / "victim"),
     }
     yield SimpleNamespace(at=at, home=home, space=space, outside=outside, target=target)
@@ -231,13 +255,17 @@ def run(world, deed, *options):
     recipe.write_text(RECIPE.replace("NAME", deed).replace("AT", json.dumps(world.at)))
     done = subprocess.run(
         [sys.executable, "-m", "framework0", "run", *options, "recipe.yaml", "--json"],
-        cwd=world.space, capture_output=True, text=True, timeout=120, check=False,
+        cwd=world.space,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
         env={**os.environ, "HOME": str(world.home), "ESCAPE_CANARY": "canary-in-env"},
     )
     states = {}
     for line in done.stdout.splitlines():
         event = json.loads(line)
-        if event.get("event") == "step_finished" or "state" in event and "step" in event:
+        if event["event"] == "step_finished":
             states[event.get("step")] = event["state"]
     return done, states
 
@@ -256,7 +284,11 @@ def test_a_deed_that_succeeds_in_a_plain_run_fails_behind_the_walls(world, missi
         assert done.returncode == 5
         assert all(layer in done.stderr for layer in missing)
         return
-    assert states == {"deed": "failed", "other": "succeeded"}, (done.stdout, done.stderr)
+    assert states == {"deed": "failed", "honest": "succeeded", "other": "succeeded"}, (
+        done.stdout,
+        done.stderr,
+    )
+    assert REFUSALS.search(done.stdout), done.stdout
     assert (world.outside / "victim").exists()
     assert (world.space / "deeds.py").read_text() == DEEDS
     assert world.target.poll() is None

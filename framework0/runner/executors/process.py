@@ -156,7 +156,7 @@ class ProcessExecutor:
         """Return the walls of an untrusted step, None for others. A step may only narrow them."""
         if self._sandbox is None:
             return None
-        own = {"memory": job.step.policy.memory} if job.step.policy.memory else {}
+        own: dict[str, Any] = {"memory": job.step.policy.memory} if job.step.policy.memory else {}
         if job.cwd is not None:
             own["folder"] = job.cwd
         return {**self._sandbox, **own}

@@ -42,7 +42,7 @@ def call(name: str, *arguments: Any) -> int:
 
 
 def prctl(option: int, *values: int) -> int:
-    """Call prctl(2) with up to four values."""
+    """Make one request about this process; up to four values go with it."""
     return call("prctl", option, *values, *([0] * (4 - len(values))))
 
 

@@ -71,7 +71,7 @@ def _wall_in(plan: Mapping[str, Any]) -> None:
     limits.give_up_powers()
     if landlock.LAYER not in plan["missing"]:
         own = root.LAYER not in plan["missing"] and namespaces.LAYER not in plan["missing"]
-        landlock.confine((root.SCRATCH, "/dev/shm") if own else (plan["env"]["TMPDIR"],))
+        landlock.confine((root.SCRATCH, root.SHARED) if own else (plan["env"]["TMPDIR"],))
 
 
 def _end_as(code: int) -> NoReturn:

@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 LAYER: Final = "own root"
-SCRATCH: Final = "/tmp"  # noqa: S108 - a folder of the sandbox, in memory, nobody else's
+# Both are folders of the sandbox, in memory, and nobody else's.
+SCRATCH: Final = "/tmp"  # noqa: S108
+SHARED: Final = "/dev/shm"  # noqa: S108
 OLD: Final = "/.old"
 
 # From <linux/mount.h>.
@@ -92,7 +94,7 @@ def _restrict(path: str, attributes: int, *, deep: bool = True) -> None:
 
 
 def _make_devices() -> None:
-    os.makedirs("/dev/shm")  # noqa: S108 - of the sandbox
+    os.makedirs(SHARED)
     for name in _DEVICES:
         path = f"/dev/{name}"
         os.close(os.open(path, os.O_CREAT | os.O_WRONLY, 0o666))
@@ -100,7 +102,7 @@ def _make_devices() -> None:
         _restrict(path, _ATTR_RDONLY | _ATTR_NOSUID | _ATTR_NOEXEC)
     for name, target in _LINKS.items():
         os.symlink(target, f"/dev/{name}")
-    call("mount", "shm", "/dev/shm", "tmpfs", _NOSUID | _NODEV | _NOEXEC, "size=16m,nr_inodes=1k")
+    call("mount", "shm", SHARED, "tmpfs", _NOSUID | _NODEV | _NOEXEC, "size=16m,nr_inodes=1k")
 
 
 def _make_proc() -> None:
