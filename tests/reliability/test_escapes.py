@@ -149,9 +149,13 @@ def take_much_memory(at):
     mmap.mmap(-1, 6 << 30).close()
 
 def open_many_files(at):
-    opened = [os.open("/dev/null", os.O_RDONLY) for _ in range(400)]
-    for one in opened:
-        os.close(one)
+    opened = []
+    try:
+        for _ in range(400):
+            opened.append(os.open("/dev/null", os.O_RDONLY))
+    finally:
+        for one in opened:
+            os.close(one)
 
 def change_the_machines_settings(at):
     with open("/proc/self/oom_score_adj", "w") as file:

@@ -18,7 +18,7 @@ from framework0.runner.sandbox.probing import missing_layers
 pytestmark = pytest.mark.slow
 
 STEPS = """
-import os, time
+import os, socket, time
 from pathlib import Path
 
 def who():
@@ -32,7 +32,13 @@ def prints_much():
         print("x" * 100_000)
 
 def says_much():
-    return "x" * 70_000_000
+    for name in os.listdir("/proc/self/fd"):
+        try:
+            line = socket.socket(fileno=os.dup(int(name)))
+            line.sendall((70_000_000).to_bytes(4, "big") + bytes(1000))
+        except OSError:
+            continue
+    time.sleep(60)
 
 def variables():
     return sorted(os.environ)
