@@ -198,8 +198,7 @@ def resume_run(
     options = options or Options()
     space = as_workspace(workspace)
     with journal_of(space, options) as journal:
-        history = journal.read(run_id)
-        header = history.header
+        header = (history := journal.read(run_id)).header
         if history.summary.state == "paused":
             raise UsageError(f"run {run_id} is paused: `framework0 continue {run_id}` goes on")
         if options.edited != "recorded":
@@ -219,9 +218,8 @@ def resume_run(
         else:
             recipe = recorded_recipe(header.recipe_text, header.recipe_file, space)
         take_stored(options, header.options)
-        inputs = resolve_inputs(
-            recipe, _inputs_again(header, options), environment_of(options, space)
-        )
+        variables = environment_of(options, space)
+        inputs = resolve_inputs(recipe, _inputs_again(header, options), variables)
         plan = Plan(recipe, only=options.only, skip=options.skip)
         limits = limits_for(recipe, options, space)
         recorder = journal.resume(run_id, len(plan), _stops_told(plan, history, options))

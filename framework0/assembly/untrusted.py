@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from framework0.assembly.recipes import code_roots
 from framework0.errors import Place, RefusedError, UsageError
-from framework0.runner.sandbox.plan import plan_for
-from framework0.runner.sandbox.probing import missing_layers
+from framework0.runner import missing_layers, plan_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

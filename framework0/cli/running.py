@@ -207,10 +207,7 @@ def _run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
         untrusted=arguments.untrusted,
         echo=arguments.debug or arguments.show_output,
     )
-    if arguments.untrusted:
-        from framework0.cli.troubles import say
-
-        options.on_missing = say
+    options.on_missing = _say_missing
     if arguments.metrics_file or arguments.log_format:
         from framework0.assembly import Watch
 
@@ -242,6 +239,12 @@ def _run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
     from framework0.runner import exit_code_for
 
     return exit_code_for(received)
+
+
+def _say_missing(text: str) -> None:
+    from framework0.cli.troubles import say
+
+    say(text)
 
 
 def _debug() -> None:

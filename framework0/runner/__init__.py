@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from framework0.runner.journal import RunRecorder as RunRecorder
     from framework0.runner.journal import RunSummary as RunSummary
     from framework0.runner.journal import new_run_id as new_run_id
+    from framework0.runner.sandbox.plan import plan_for as plan_for
+    from framework0.runner.sandbox.probing import missing_layers as missing_layers
     from framework0.runner.journal.boundaries import at_boundary as at_boundary
     from framework0.runner.journal.mentions import Mention as Mention
     from framework0.runner.keeping import Keeper as Keeper
@@ -151,7 +153,9 @@ _HOMES = {
     "aperform": "invoke",
     "exit_code_for": "signals",
     "guarded": "warden",
+    "missing_layers": "sandbox.probing",
     "new_run_id": "journal",
+    "plan_for": "sandbox.plan",
     "judge": "invoke",
     "perform": "invoke",
     "perform_raising": "invoke",
@@ -225,7 +229,9 @@ __all__ = [
     "exit_code_for",
     "guarded",
     "judge",
+    "missing_layers",
     "new_run_id",
+    "plan_for",
     "now",
     "now_standing",
     "opened_within",
