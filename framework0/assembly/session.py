@@ -195,11 +195,7 @@ class Session:
         state = make_state(self.plan, limit=limit, asks_status=_asks_status(self.recipe))
         roots = [str(root) for root in code_roots(self.workspace, self.recipe.file)]
         self.usercode = UserCode(roots)
-        self.executors = Executors(roots, self._later, self._answer, self._reader_of)
-        default_executor, env_allow = options.executor or settings.executor, self.recipe.env_allow
-        if options.untrusted:
-            default_executor, env_allow = "process", ()
-            self.executors.sandbox = self._walls()
+        self.executors = self._executors(roots)
         folder = self.workspace.run_folder(self.run_id) / "logs"
         self.masker = self._masker()
         make_workshop = Workshop if limits is None else limits.make_workshop
@@ -209,10 +205,10 @@ class Session:
             state=state,
             context=self.context,
             inputs=self.inputs.values,
-            env=allowed_environment(env_allow, settings.env),
+            env=allowed_environment(self._declared(), settings.env),
             usercode=self.usercode,
             executors=self.executors,
-            default_executor=default_executor,
+            default_executor=self._default_executor(),
             nested=self._nested,
             log_path=lambda node, attempt: f"{folder}{os.sep}{node + 1:05d}.{attempt}.log",
             masker=self.masker,
@@ -245,6 +241,21 @@ class Session:
                 tell=self.recorder.decide,
             )
         return run
+
+    def _executors(self, roots: list[str]) -> Executors:
+        made = Executors(roots, self._later, self._answer, self._reader_of)
+        if self.options.untrusted:
+            made.sandbox = self._walls()
+        return made
+
+    def _default_executor(self) -> str:
+        if self.options.untrusted:
+            return "process"
+        return self.options.executor or self.workspace.settings.executor
+
+    def _declared(self) -> Sequence[str]:
+        """Return the variables that the recipe permits itself; one that nobody trusts may not."""
+        return () if self.options.untrusted else self.recipe.env_allow
 
     def _walls(self) -> Mapping[str, Any]:
         """Return the walls around the steps; whoever began this run has prepared them, or it is done now."""
