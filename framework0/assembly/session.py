@@ -245,7 +245,9 @@ class Session:
     def _executors(self, roots: list[str]) -> Executors:
         made = Executors(roots, self._later, self._answer, self._reader_of)
         if self.options.untrusted:
-            made.sandbox = self._walls()
+            # Prepared before the run began; without it nothing starts.
+            assert self.options.sandbox is not None
+            made.sandbox = self.options.sandbox
         return made
 
     def _default_executor(self) -> str:
@@ -256,15 +258,6 @@ class Session:
     def _declared(self) -> Sequence[str]:
         """Return the variables that the recipe permits itself; one that nobody trusts may not."""
         return () if self.options.untrusted else self.recipe.env_allow
-
-    def _walls(self) -> Mapping[str, Any]:
-        """Return the walls around the steps; whoever began this run has prepared them, or it is done now."""
-        if self.options.sandbox is None:
-            from framework0.assembly.untrusted import prepare
-
-            prepare(self.recipe, self.options, self.workspace)
-        assert self.options.sandbox is not None
-        return self.options.sandbox
 
     def _observer(self) -> Any:
         return self.options.observer if self.watching is None else self.watching.observer
