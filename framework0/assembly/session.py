@@ -246,7 +246,8 @@ class Session:
         made = Executors(roots, self._later, self._answer, self._reader_of)
         if self.options.untrusted:
             # Prepared before the run began; without it nothing starts.
-            assert self.options.sandbox is not None
+            if self.options.sandbox is None:
+                raise RuntimeError("an untrusted run was begun without its walls")
             made.sandbox = self.options.sandbox
         return made
 
