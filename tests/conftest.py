@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 import os
+import pkgutil
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +28,22 @@ for _name in ("DEBUG", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
 os.environ["PYTHONPATH"] = os.pathsep.join(
     filter(None, [str(REPOSITORY), os.environ.get("PYTHONPATH", "")])
 )
+
+
+LAZY_ROOMS = ("artifacts", "assembly", "context", "logs", "recipe", "runner", "scriptlets", "source")
+
+
+def pytest_sessionstart():
+    """Load what runs load in their threads, here in one thread.
+
+    The package brings a pytest plugin, so pytest parses each of its modules anew when it is imported,
+    and two threads that parse at once can hurt each other: "AST constructor recursion depth mismatch"
+    (CPython 3.11, https://github.com/python/cpython/issues/106905).
+    """
+    for room in LAZY_ROOMS:
+        package = importlib.import_module(f"framework0.{room}")
+        for found in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            importlib.import_module(found.name)
 
 
 @pytest.hookimpl(trylast=True)

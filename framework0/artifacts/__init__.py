@@ -7,7 +7,9 @@ objects in memory are what files hold), ``sweeping`` (removing what nobody refer
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from framework0.doors import opening
 
 if TYPE_CHECKING:
     from framework0.artifacts.formats import (
@@ -66,14 +68,8 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # Loaded when first used: a run whose values are small never touches an artifact.
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = __import__(f"{__name__}.{home}", fromlist=(name,))
-    value = globals()[name] = getattr(module, name)
-    return value
+# Loaded when first used: a run whose values are small never touches an artifact.
+__getattr__ = opening(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

@@ -210,8 +210,8 @@ class Artifacts:
             finally:
                 os.close(descriptor)
             os.replace(temporary, path)
+        # Whatever ends it, a signal too. The disk may be full: what is left would only take more of it.
         except BaseException:
-            # The disk may be full: what is left of the file would only take more of it.
             _remove(temporary)
             raise
         if self._durable:

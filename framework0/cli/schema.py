@@ -87,6 +87,7 @@ def replace(path: Path, text: str) -> None:
             file.write(text)
         os.chmod(name, target.stat().st_mode & 0o777 if target.exists() else 0o644)
         os.replace(name, target)
+    # Whatever ends it, a signal too: no half-written file stays beside the schema.
     except BaseException:
         os.unlink(name)
         raise

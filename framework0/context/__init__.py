@@ -9,10 +9,10 @@ run's journal).
 
 from __future__ import annotations
 
+from framework0.doors import opening
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from framework0.context.change import Author, Change, Entry, Store, Write
     from framework0.context.changelog import ChangeLog
     from framework0.context.context import Context
@@ -75,14 +75,8 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    # Loaded when first used: most commands never touch a context.
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module = __import__(f"{__name__}.{home}", fromlist=(name,))
-    value = globals()[name] = getattr(module, name)
-    return value
+# Loaded when first used: most commands never touch a context.
+__getattr__ = opening(__name__, _HOME)
 
 
 def __dir__() -> list[str]:

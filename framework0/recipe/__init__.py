@@ -6,9 +6,11 @@ the model.
 
 from __future__ import annotations
 
+from framework0.doors import opening
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Final
+    from typing import Final
 
     from framework0.recipe.cache import Cached as Cached
     from framework0.recipe.cache import RecipeCache as RecipeCache
@@ -156,15 +158,7 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"framework0.recipe.{home}"), _NAMES_THERE.get(name, name))
-    globals()[name] = value
-    return value
+__getattr__ = opening(__name__, _HOMES, _NAMES_THERE)
 
 
 def __dir__() -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from framework0.doors import opening
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from framework0.scriptlets.base import BaseScriptlet as BaseScriptlet
@@ -69,12 +71,4 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = opening(__name__, _HOMES)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from framework0.doors import opening
+
 if TYPE_CHECKING:
     from framework0.secrets.forms import MINIMUM_LENGTH as MINIMUM_LENGTH
     from framework0.secrets.masker import MASK as MASK
@@ -14,12 +16,4 @@ _HOMES = {"MASK": "masker", "MINIMUM_LENGTH": "forms", "Masker": "masker"}
 __all__ = ["MASK", "MINIMUM_LENGTH", "Masker"]
 
 
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = opening(__name__, _HOMES)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from framework0.doors import opening
+
 if TYPE_CHECKING:
     from framework0.visualization.dot import draw_dot as draw_dot
     from framework0.visualization.flow import Box as Box
@@ -26,12 +28,4 @@ _HOMES = {
 __all__ = ["PALETTE", "Box", "Flow", "draw_dot", "draw_mermaid", "draw_text", "flow_of"]
 
 
-def __getattr__(name: str) -> object:
-    home = _HOMES.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from importlib import import_module
-
-    value = getattr(import_module(f"{__name__}.{home}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = opening(__name__, _HOMES)

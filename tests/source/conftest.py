@@ -40,7 +40,11 @@ class Tree:
 
 @pytest.fixture
 def tree(tmp_path, monkeypatch):
-    """Start an empty workspace, with this repository's own workspace folders out of the way."""
+    """Start an empty workspace, with this repository's own workspace folders out of the way.
+
+    A test that wants more on the path sets ``sys.path`` anew in the same way: ``syspath_prepend`` would
+    put the entries of now into the list of before when it is undone, for all tests that follow.
+    """
     entries = [entry for entry in sys.path if not (Path(entry) / "scriptlets").is_dir()]
     monkeypatch.setattr(sys, "path", entries)
     return Tree(tmp_path)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 WORLD = {
@@ -60,7 +62,7 @@ def test_installed_code_counts_by_name(world, monkeypatch):
     world.file("site/lib.py", "a = 1")
     world.write(steps="import lib\n")
     missing = digest(world)
-    monkeypatch.syspath_prepend(str(world.root / "site"))
+    monkeypatch.setattr(sys, "path", [str(world.root / "site"), *sys.path])
     there = digest(world)
     assert there != missing
     world.file("site/lib.py", "a = 2")

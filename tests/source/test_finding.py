@@ -69,7 +69,7 @@ def test_an_installed_package_wins_over_a_folder_unless_it_is_documented(tree, f
     tree.file("site/scriptlets/__init__.py", "")
     tree.file("thing/x.py", "")
     tree.file("scriptlets/y.py", "")
-    monkeypatch.syspath_prepend(str(tree.root / "site"))
+    monkeypatch.setattr(sys, "path", [str(tree.root / "site"), *sys.path])
     assert not find("thing").local
     assert find("thing.x") is None
     assert find("scriptlets.y").local
@@ -152,7 +152,7 @@ def test_modules_without_source_or_in_archives_are_not_called_missing(tree, monk
     tree.file("bare.pyc", b"")
     assert "no source" in tree.signature("bare", "f").reason
     archive = tree.file("lib.zip", b"PK")
-    monkeypatch.syspath_prepend(str(archive))
+    monkeypatch.setattr(sys, "path", [str(archive), *sys.path])
     assert "lib.zip" in tree.signature("nowhere", "f").reason
 
 
