@@ -30,7 +30,16 @@ os.environ["PYTHONPATH"] = os.pathsep.join(
 )
 
 
-LAZY_ROOMS = ("artifacts", "assembly", "context", "logs", "recipe", "runner", "scriptlets", "source")
+LAZY_ROOMS = (
+    "artifacts",
+    "assembly",
+    "context",
+    "logs",
+    "recipe",
+    "runner",
+    "scriptlets",
+    "source",
+)
 
 
 def pytest_sessionstart():

@@ -373,8 +373,13 @@ def journal_of(space: Workspace, options: Options) -> AbstractContextManager[Jou
     from contextlib import closing
 
     space.ensure_state()
+    settings = space.settings
     return closing(
-        Journal(space.journal, durability=options.durability or space.settings.durability)
+        Journal(
+            space.journal,
+            durability=options.durability or settings.durability,
+            result_bytes=settings.result_bytes,
+        )
     )
 
 
