@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework0.runner.pool.parcel import Parcel
-    from framework0.runner.pool.segment import Segment
     from framework0.runner.seams import Job
+    from framework0.segments import Segment
 
     Report = Callable[[Job, Outcome], Job | None]
 

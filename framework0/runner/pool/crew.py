@@ -21,6 +21,13 @@ DEPTH: Final = 4
 """Jobs in the queue of a worker whose jobs are short, the one it performs included: it never has to
 wait for the next, and little has to be taken back when one turns out to be long."""
 
+SOON: Final = 0.0001
+"""Seconds of work in the queue of an awake worker that a job waits behind, rather than wake another one
+up: that takes about half as long, and interrupts whoever uses the core on which it wakes up."""
+
+DEEPEST: Final = 32
+"""Jobs in the queue of a worker whose jobs take no time at all: what its socket holds many times over."""
+
 PATIENCE: Final = 0.01
 """Seconds a job waits behind another before it is taken back: about what starting a worker takes, and
 twice what a thread that computes keeps the interpreter from ours."""
@@ -59,19 +66,23 @@ class Crew:
                 os.eventfd_read(self._alarm)
 
     def room_for(self, attempt: Attempt) -> Member | None:
-        """Return the worker to give a job to: a quick one that is awake, else an idle one."""
+        """Return the worker to give a job to: one that will soon be done, an idle one, a quick one."""
         # One with a timeout is ended with its worker, and nothing else must be.
         alone = attempt.job.timeout is not None
-        idle = None
+        idle = shortest = None
+        least = DEPTH
         for member in self.members:
             if not member.fit:
                 continue
             waiting = len(member.given)
             if not waiting:
                 idle = idle or member
-            elif member.quick and waiting < DEPTH and not alone and not member.alone:
-                return member
-        return idle
+            elif member.quick and not alone and not member.alone:
+                if waiting * member.pace < SOON and waiting < DEEPEST:
+                    return member
+                if waiting < least:
+                    shortest, least = member, waiting
+        return idle or shortest
 
     def wanted(self, waiting: int, since: float) -> int:
         """Return how many workers to start for ``waiting`` jobs, the first of them ready ``since``.

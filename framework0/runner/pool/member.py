@@ -10,6 +10,7 @@ from framework0.runner.pool import wire
 from framework0.runner.pool.counter import Counter
 from framework0.runner.pool.output import Output
 from framework0.runner.processes.line import LineBroken
+from framework0.segments import receive, segments_of, send
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,9 +18,9 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from framework0.runner.pool.attempt import Attempt
-    from framework0.runner.pool.segment import Segment
     from framework0.runner.processes.launch import Keeper
     from framework0.runner.processes.line import Line
+    from framework0.segments import Segment
 
 STEPS: Final = 10_000
 """Jobs after which a worker is replaced, so that what steps leave in its memory cannot pile up."""
@@ -30,7 +31,8 @@ class Member:
 
     ``given`` are the jobs sent to it and not over, in their order: only the first can have begun.
     ``fit`` is False from when it must get no more jobs. ``since`` is when the first one's turn came.
-    ``quick`` tells that its latest job was short, ``alone`` that nothing may wait behind its job.
+    ``quick`` tells that its latest job was short, ``pace`` how many seconds its jobs take of late,
+    ``alone`` that nothing may wait behind its job.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class Member:
         self.ready = False
         self.fit = True
         self.quick = False
+        self.pace = 0.0
         self.since = monotonic()
         self.count = 0
         self.stopped = False
@@ -59,7 +62,7 @@ class Member:
         """Send a job; False when there is no room in its queue just now."""
         data, beside = attempt.encoded()
         try:
-            wire.send(self._jobs, data, beside, socket.MSG_DONTWAIT)
+            send(self._jobs, data, beside, socket.MSG_DONTWAIT)
         except BlockingIOError:
             return False
         if not self.given:
@@ -75,14 +78,12 @@ class Member:
         serials = set()
         while True:
             try:
-                data, descriptors = wire.receive(
-                    self._theirs, wire.INLINE + 1024, socket.MSG_DONTWAIT
-                )
+                data, descriptors = receive(self._theirs, wire.INLINE + 1024, socket.MSG_DONTWAIT)
             except BlockingIOError:
                 break
             if not data:
                 break
-            segments = wire.segments_of(descriptors)
+            segments = segments_of(descriptors)
             serials.add(wire.decoded(data, segments)[1])
         back = [attempt for attempt in self.given if attempt.serial in serials]
         for attempt in back:

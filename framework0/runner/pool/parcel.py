@@ -1,7 +1,7 @@
 """A parcel: a value that is no plain data, packed to travel between the processes of a run.
 
 Its structure is a pickle (protocol 5), its large buffers (arrays, Arrow tables, bytes) lie beside it in
-a :class:`~framework0.runner.pool.segment.Segment`. Packing copies a buffer once, opening not at all:
+a :class:`~framework0.segments.Segment`. Packing copies a buffer once, opening not at all:
 whoever opens a parcel gets memory that cannot be changed, as arrays that lie in files cannot be either.
 A buffer that is passed on is passed on as it is; the runner itself never needs to look inside.
 
@@ -15,7 +15,7 @@ import io
 import pickle
 
 from framework0.recipe import Sealed
-from framework0.runner.pool.segment import Segment, share
+from framework0.segments import Segment, share
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -27,12 +27,15 @@ if TYPE_CHECKING:
 
     from framework0.runner.pool.attempt import Report
     from framework0.runner.pool.member import Member
-    from framework0.runner.pool.segment import Segment
     from framework0.runner.processes.launch import Keeper
     from framework0.runner.seams import Job
+    from framework0.segments import Segment
 
 QUICK: Final = 0.001
 """Seconds; after a longer one, a worker gets its next job only when it has nothing to do."""
+
+RECENT: Final = 4
+"""Jobs over which the time that a worker's jobs take is about averaged."""
 
 LOOK: Final = 0.1
 """Seconds between two looks at what running jobs have printed."""
@@ -297,6 +300,7 @@ class Pool:
         member.given.popleft()
         member.since = monotonic()
         member.quick = outcome.seconds < QUICK
+        member.pace += (outcome.seconds - member.pace) / RECENT
         member.alone = False
         self._conclude(attempt, outcome)
         if not member.fit and not member.given:

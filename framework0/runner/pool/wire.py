@@ -14,12 +14,11 @@ same interpreter, write and read faster than JSON. No frame makes either side im
 
 from __future__ import annotations
 
-import array
 import marshal
 import socket
 from collections import deque
 
-from framework0.runner.pool.segment import Segment, share
+from framework0.segments import MOST_DESCRIPTORS, Segment, receive, segments_of, send, share
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,9 +28,6 @@ if TYPE_CHECKING:
 INLINE: Final = 32 * 1024
 """Bytes of a message in a socket; more travels in a segment, so that no socket is ever filled up by
 one message and no sender waits (a socket holds about 200 kB)."""
-
-MOST_DESCRIPTORS: Final = 64
-"""Descriptors that come with one message at most (the kernel's own limit is 253)."""
 
 READY: Final = 0
 """Worker: (READY,)."""
@@ -55,7 +51,6 @@ UNKEPT: Final = 3
 
 _LENGTH: Final = 4
 _CHUNK: Final = 256 * 1024
-_SPACE: Final = socket.CMSG_SPACE(MOST_DESCRIPTORS * 4)
 
 
 def job_queue() -> tuple[socket.socket, socket.socket]:
@@ -88,39 +83,6 @@ def decoded(data: bytes | memoryview, segments: list[Segment]) -> tuple[Any, ...
             # As above.
             frame = marshal.loads(content[: frame[1]])  # noqa: S302
     return frame
-
-
-def send(end: socket.socket, data: bytes, beside: Sequence[Segment], flags: int = 0) -> None:
-    """Send one message with the descriptors of ``beside``."""
-    if beside:
-        descriptors = array.array("i", [segment.fileno() for segment in beside])
-        ancillary = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, descriptors)]
-        sent = end.sendmsg([data], ancillary, flags)
-        if sent < len(data):
-            end.sendall(data[sent:])
-    elif flags:
-        end.send(data, flags)
-    else:
-        end.sendall(data)
-
-
-def receive(end: socket.socket, size: int, flags: int = 0) -> tuple[bytes, list[int]]:
-    """Receive what is there, and the descriptors beside it, closed in programs that are started."""
-    data, ancillary, _, _ = end.recvmsg(size, _SPACE, flags | socket.MSG_CMSG_CLOEXEC)
-    if not ancillary:
-        return data, []
-    descriptors = array.array("i")
-    for level, kind, content in ancillary:
-        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
-            descriptors.frombytes(content[: len(content) - len(content) % descriptors.itemsize])
-    return data, list(descriptors)
-
-
-def segments_of(descriptors: Sequence[int]) -> list[Segment]:
-    """Return the segments that came as ``descriptors``."""
-    import os
-
-    return [Segment(each, os.fstat(each).st_size) for each in descriptors]
 
 
 class Talk:

@@ -36,6 +36,7 @@ from framework0.runner.processes.deadline import Deadline
 from framework0.runner.processes.line import Line
 from framework0.runner.seams import CANCELLED, FAILED, Failure, Job, Outcome
 from framework0.scriptlets import UserCode
+from framework0.segments import receive, segments_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, NoReturn
 
-    from framework0.runner.pool.segment import Segment
+    from framework0.segments import Segment
 
 _SMALL = 64 * 1024
 _SCALARS = frozenset({type(None), bool, int})
@@ -66,7 +67,7 @@ def main(descriptor: int, deadlines: int) -> NoReturn:
     line = Line(end)
     start = line.receive()
     if start is not None:
-        _, descriptors = wire.receive(end, 1)
+        _, descriptors = receive(end, 1)
         jobs, begun = socket.socket(fileno=descriptors[0]), Counter(descriptors[1])
         _Worker(wire.Talk(end), jobs, begun, Deadline(deadlines), start["roots"]).serve()
     _end()
@@ -120,10 +121,10 @@ class _Worker:
         """Perform jobs until there are no more, or until this process is not fit for another."""
         self._talk.send((wire.READY,))
         while True:
-            message, descriptors = wire.receive(self._jobs, wire.INLINE + 1024)
+            message, descriptors = receive(self._jobs, wire.INLINE + 1024)
             if not message:
                 return
-            segments = wire.segments_of(descriptors)
+            segments = segments_of(descriptors)
             frame = wire.decoded(message, segments)
             if self._serve_one(frame, segments):
                 return

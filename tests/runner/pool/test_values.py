@@ -12,7 +12,6 @@ import pytest
 
 from framework0.runner import FAILED, SUCCEEDED
 from framework0.runner.jobs import NotKept
-from framework0.runner.pool import segment
 from framework0.runner.pool.parcel import (
     OUTSIDE,
     CannotTravel,
@@ -22,7 +21,7 @@ from framework0.runner.pool.parcel import (
     pack_arguments,
     unpack_arguments,
 )
-from framework0.runner.pool.segment import Segment, share
+from framework0.segments import Segment, share
 
 LARGE = OUTSIDE * 4
 
@@ -221,7 +220,7 @@ def test_segments_end_with_the_last_who_holds_them(pool):
 
 
 def test_more_segments_than_may_be_open_become_private_memory(monkeypatch):
-    monkeypatch.setattr(segment, "HELD", 3)
+    monkeypatch.setattr("framework0.segments.HELD", 3)
     before = open_segments()
     held = [share([bytes([number]) * LARGE])[0] for number in range(10)]
     assert open_segments() <= before + 3
