@@ -17,7 +17,13 @@
     ├─ ContextError                       1   the shared context refused a call
     │   ├─ ValueRefused                   1   not JSON; says where inside the value
     │   ├─ VersionConflict                1   the key moved on since it was read
+    │   ├─ OperationReused                1   the id of a call was used for another before
+    │   ├─ StoreUnavailable               1   the cluster or server that keeps it does not answer
     │   ├─ HistoryTrimmed                 1   the past asked for is no longer kept
+    │   ├─ BusError                       1   the bus, or a channel between processes, refused a call
+    │   │   ├─ BusClosed                  1   it has been closed, or the other process is gone
+    │   │   ├─ NoResponder                1   nobody answers requests on that topic
+    │   │   └─ RequestFailed              1   whoever answers them failed; the cause is attached
     │   └─ WaitTimeout                    1   what was waited for did not happen in time
     ├─ StepError                          1   a step ended without success
     │   ├─ StepTimeout                    1   it ran longer than it may
@@ -213,16 +219,58 @@ class VersionConflict(ContextError):
         self.actual = actual
 
 
-class HistoryTrimmed(ContextError):
-    """The past before version ``kept_since`` was asked for (``asked``) and is no longer kept."""
+class OperationReused(ContextError):
+    """The operation id of a call has already been used, for a call that asked for something else."""
 
-    def __init__(self, asked: int, kept_since: int) -> None:
+    def __init__(self, operation: str) -> None:
+        super().__init__(
+            f"the operation id {operation!r:.80} was used before, with other writes: give each call "
+            "an id of its own, and only its repetitions the same one"
+        )
+        self.operation = operation
+
+
+class StoreUnavailable(ContextError):
+    """Whoever keeps the context could not be asked in time.
+
+    ``happened`` is False when nothing was written, None when that is not known.
+    """
+
+    def __init__(self, message: str, *, happened: bool | None) -> None:
+        super().__init__(message)
+        self.happened = happened
+
+
+class HistoryTrimmed(ContextError):
+    """The past before version ``kept_since`` was asked for and is no longer kept.
+
+    ``asked`` is the version, or the moment in epoch seconds (a float), that was asked for.
+    """
+
+    def __init__(self, asked: float, kept_since: int) -> None:
+        what = f"version {asked}" if isinstance(asked, int) else f"the time {asked:.3f}"
         super().__init__(
             f"the context's history before version {kept_since} is no longer kept "
-            f"(version {asked} was asked for): read it as it is now, then go on from there"
+            f"({what} was asked for): read it as it is now, then go on from there"
         )
         self.asked = asked
         self.kept_since = kept_since
+
+
+class BusError(ContextError):
+    """The bus refused a call, or a message cannot travel between processes."""
+
+
+class BusClosed(BusError):
+    """The bus, the inbox or the channel has been closed, or the process at its other end is gone."""
+
+
+class NoResponder(BusError):
+    """Nobody answers requests on that topic, or whoever did stopped before the answer."""
+
+
+class RequestFailed(BusError):
+    """Whoever answers requests on that topic raised; ``__cause__`` is what was raised."""
 
 
 class WaitTimeout(ContextError, TimeoutError):

@@ -294,7 +294,7 @@ def _facts(history: RunHistory) -> dict[str, Any]:
         if record.final:
             facts[f"state of step {record.name}"] = record.state
             facts[f"result of step {record.name}"] = record.outcome.result
-    context = Context()
+    context = Context.private()
     context.load(history.changes)
     for key, value in context.items():
         facts[f"context key {key}"] = value

@@ -141,7 +141,7 @@ class Continuing:
         self.recipe = recorded_recipe(header.recipe_text, header.recipe_file)
         self.plan = Plan(self.recipe, only=options.only, skip=options.skip)
         self.inputs: Inputs = resolve_inputs(self.recipe, header.inputs, os.environ)
-        self.context = Context()
+        self.context = Context.private()
         self.was_paused = False
         self._wishes = wishes
         self._options = options

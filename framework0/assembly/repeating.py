@@ -63,7 +63,7 @@ def run_the_rest(
             f"of run {found.run_id}, which run {header.run_id} goes on from:\n{listed(found)}"
         )
     owned = _by_step(history.changes, {record.name for record in found.kept})
-    context = Context()
+    context = Context.private()
     context.load(sorted((one for own in owned.values() for one in own), key=_version))
     skipped = {(record.node, "when"): False for record in found.kept if record.state == "skipped"}
     limits = limits_for(recipe, options, workspace.settings)

@@ -167,7 +167,7 @@ class _Writing:
             others = [change for change in others if change.version < first]
         elif record is not None:
             others = [change for change in others if change.at <= record.at]
-        context = Context()
+        context = Context.private()
         context.load(others)
         return context
 

@@ -151,7 +151,7 @@ def start_run(
         created_at=now,
         code=recipe.code,
     )
-    shared = context or Context()
+    shared = context or Context.private()
     with journal_of(space, options) as journal:
         standing = None
         if options.only:
@@ -222,7 +222,7 @@ def resume_run(
         recorder = journal.resume(run_id, len(plan), _stops_told(plan, history, options))
         assert recorder.history is not None
         history = recorder.history
-        context = Context()
+        context = Context.private()
         context.load(history.changes)
         session = Session(
             workspace=space,
@@ -299,7 +299,7 @@ def run_or_resume(
     if paused:
         from framework0.assembly.result import RunResult
 
-        return RunResult(run_id, "paused", dict, Context())
+        return RunResult(run_id, "paused", dict, Context.private())
     if known:
         return resume_run(run_id, workspace=workspace, options=options)
     return start_run(

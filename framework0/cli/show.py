@@ -86,7 +86,7 @@ def context_of(story: RunStory, pattern: str) -> dict[str, Any]:
     """Return what the context holds after the last acknowledged step, by key, sorted."""
     from framework0.context import Context
 
-    context = Context()
+    context = Context.private()
     context.load(story.history.changes)
     return {key: context.kept(key) for key in context.keys(pattern)}
 

@@ -13,7 +13,7 @@ from framework0.doors import opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from framework0.context.change import Author, Change, Entry, Store, Write
+    from framework0.context.change import Author, Change, Entry, Request, Store, Write
     from framework0.context.changelog import ChangeLog
     from framework0.context.context import Context
     from framework0.context.history import Diff, replay
@@ -35,6 +35,7 @@ _HOME = {
     "Diff": "history",
     "Entry": "change",
     "MemoryStore": "memory",
+    "Request": "change",
     "Snapshot": "snapshot",
     "Store": "change",
     "Subscription": "subscriptions",
@@ -59,6 +60,7 @@ __all__ = [
     "Diff",
     "Entry",
     "MemoryStore",
+    "Request",
     "Snapshot",
     "Store",
     "Subscription",

@@ -14,10 +14,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any, Protocol
 
+    from framework0.errors import ContextError
+
     Undo = Callable[[], None]
 else:
     # For type checkers only; at run time making a protocol costs more than any other class.
     Protocol = object
+
+
+# Who removes a key whose time is over.
+EXPIRY = "expiry"
 
 
 class Author(NamedTuple):
@@ -30,11 +36,15 @@ class Author(NamedTuple):
 
 
 class Write(NamedTuple):
-    """A wish: set ``key`` to ``value``, or remove it (``removed``)."""
+    """A wish: set ``key`` to ``value``, or remove it (``removed``).
+
+    With ``ttl``, the value is there for that many seconds from the moment it is set.
+    """
 
     key: str
     value: Any = None
     removed: bool = False
+    ttl: float | None = None
 
 
 class Change(NamedTuple):
@@ -44,6 +54,8 @@ class Change(NamedTuple):
     versions is possible (the changes of an attempt that was never acknowledged). ``at`` is epoch
     seconds, for people only: order is the version's. ``previous`` is the version of the change of
     the same key before this one, a removal too; 0 when there was none or it is long forgotten.
+    ``expires`` is when the value ends by itself, in epoch seconds; that end is a change of its own, a
+    removal by :data:`EXPIRY`.
     """
 
     version: int
@@ -58,13 +70,26 @@ class Change(NamedTuple):
     attempt: int | None
     at: float
     previous: int = 0
+    expires: float | None = None
 
 
 class Entry(NamedTuple):
-    """The latest value of a key and the version that set it."""
+    """The value of a key, the version that set it, and when it ends by itself (epoch seconds)."""
 
     value: Any
     version: int
+    expires: float | None = None
+
+
+class Request(NamedTuple):
+    """One call of :meth:`Store.apply`, as data: so that many can share one commit."""
+
+    writes: Sequence[Write]
+    author: Author
+    at: float
+    expected: Mapping[str, int] | None = None
+    expected_version: int | None = None
+    operation: str | None = None
 
 
 class Store(Protocol):
@@ -103,12 +128,54 @@ class Store(Protocol):
         at: float,
         expected: Mapping[str, int] | None = None,
         expected_version: int | None = None,
+        operation: str | None = None,
     ) -> tuple[Change, ...]:
         """Make all ``writes``, in order, or none; removing what is absent is no change.
 
         ``expected`` maps keys to the version each must have (0: absent); ``expected_version`` is
         what :meth:`version` must be. Raises :class:`~framework0.errors.VersionConflict` when one
         differs.
+
+        ``operation`` names this call among all others: when it has succeeded before, nothing
+        happens, and its changes are returned again. So a call whose answer was lost can be repeated
+        and counts once. Raises :class:`~framework0.errors.OperationReused` when the name was used
+        for something else. Names are remembered for a bounded time and number (see ``limits``).
+        """
+
+    def apply_all(self, requests: Sequence[Request]) -> list[tuple[Change, ...] | ContextError]:
+        """Do what each request asks, in order, each wholly or not at all, in one durable commit.
+
+        What a request would raise from :meth:`apply` stands in its place in the answer and hinders
+        no other. Raises only when nothing at all could be committed.
+        """
+
+    def get_at(self, key: str, version: int) -> Entry | None:
+        """Return the entry of ``key`` as it was at ``version``, or None; raises like :meth:`at`."""
+
+    def version_at(self, time: float) -> int:
+        """Return the version of the last change made at or before ``time`` (epoch seconds).
+
+        0 when everything is later. Where clocks were set back, the last change counts that says so.
+        Raises HistoryTrimmed when ``time`` is before what is kept.
+        """
+
+    def tag(self, name: str, version: int, *, move: bool = False) -> None:
+        """Name ``version``; its picture (:meth:`at`, :meth:`get_at`) is then always kept.
+
+        Raises ContextError when the name stands for another version already and ``move`` is not
+        given, when there are too many tags, and like :meth:`at`.
+        """
+
+    def untag(self, name: str) -> bool:
+        """Forget the name; False when there is none such."""
+
+    def tags(self) -> dict[str, int]:
+        """Return the names and the versions they stand for, sorted by name."""
+
+    def epoch(self) -> str:
+        """Return the random name of this history, made when it began.
+
+        Equal versions of different epochs have nothing to do with each other.
         """
 
     def changes(self, since: int | None = None, key: str | None = None) -> Iterator[Change]:

@@ -54,6 +54,11 @@ class Context(Writing):
         self._author = Author(who)
         self._dispatcher: Dispatcher | None = None
 
+    @classmethod
+    def private(cls) -> Self:
+        """Return the context of one run: its values end with the run, and none by itself before."""
+        return cls(MemoryStore(ttl=False))
+
     def __repr__(self) -> str:
         return f"Context({len(self)} keys, version={self.version})"
 

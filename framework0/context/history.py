@@ -1,9 +1,15 @@
-"""Looking back and forth over changes. Pure: sequences in, pictures and plans out."""
+"""Looking back and forth over changes. Pure: sequences in, pictures and plans out.
+
+:class:`Log` is what a store in memory still knows of, the functions work on what anybody knows.
+"""
 
 from __future__ import annotations
 
+from collections import deque
+
 from framework0.context.change import Entry, Write
-from framework0.context.values import same, thaw
+from framework0.context.values import same, thaw, weigh
+from framework0.errors import HistoryTrimmed
 from framework0.tuples import NamedTuple
 
 TYPE_CHECKING = False
@@ -12,6 +18,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework0.context.change import Change
+    from framework0.context.past import Past
+
+# Weighing these costs more than it tells.
+SMALL = frozenset({int, float, bool, type(None)})
+# What a change weighs beside a large value: the tuple, its numbers, a short text.
+CHANGE_BYTES = 256
 
 
 class Diff(NamedTuple):
@@ -41,13 +53,16 @@ def replay(changes: Iterable[Change]) -> dict[str, Entry]:
         if change.removed:
             entries.pop(change.key, None)
         else:
-            entries[change.key] = Entry(change.value, change.version)
+            entries[change.key] = Entry(change.value, change.version, change.expires)
     return entries
 
 
-def rewind(entries: Mapping[str, Entry], later: Iterable[Change]) -> dict[str, Any]:
-    """Return the values before ``later`` (oldest first), given the entries after them."""
-    values: dict[str, Any] = {key: entry.value for key, entry in entries.items()}
+def rewind(entries: Mapping[str, Entry], later: Iterable[Change]) -> dict[str, Entry]:
+    """Return the entries before ``later`` (oldest first), given those after them.
+
+    Of one that ``later`` replaced it is not known when it would have ended by itself.
+    """
+    earlier = dict(entries)
     seen: set[str] = set()
     for change in later:
         # Only the first later change of a key knows what the key held before all of them.
@@ -55,10 +70,10 @@ def rewind(entries: Mapping[str, Entry], later: Iterable[Change]) -> dict[str, A
             continue
         seen.add(change.key)
         if change.existed:
-            values[change.key] = change.old
+            earlier[change.key] = Entry(change.old, change.previous)
         else:
-            values.pop(change.key, None)
-    return values
+            earlier.pop(change.key, None)
+    return earlier
 
 
 def rebase(change: Change, before: Entry | None, removed_at: int = 0) -> Change:
@@ -121,3 +136,93 @@ def thawed(change: Change) -> Change:
     if value is change.value and old is change.old:
         return change
     return change._replace(value=value, old=old)
+
+
+class Log:
+    """The latest ``keep_changes`` changes, fewer when they weigh more than ``keep_bytes``.
+
+    For one thread at a time: the store's lock is held around each call.
+    """
+
+    __slots__ = (
+        "_keep_bytes",
+        "_past",
+        "changes",
+        "keep_changes",
+        "kept_since",
+        "kept_since_time",
+        "removed_at",
+        "weight",
+    )
+
+    def __init__(self, keep_changes: int, keep_bytes: int) -> None:
+        self.keep_changes = keep_changes
+        self._keep_bytes = keep_bytes
+        self.changes: deque[Change] = deque()
+        # The latest removal of each key, as long as that change is kept.
+        self.removed_at: dict[str, int] = {}
+        self.weight = 0
+        self.kept_since = 0
+        self.kept_since_time = 0.0
+        self._past: Past | None = None
+
+    def add(self, change: Change) -> None:
+        """Take the latest change; the quick path of the store does the same by itself."""
+        self.changes.append(change)
+        self.weight += weight_of(change)
+        if change.removed:
+            self.removed_at[change.key] = change.version
+
+    def trim(self) -> None:
+        """Forget the oldest changes beyond the bounds; the latest one always stays."""
+        changes = self.changes
+        while len(changes) > self.keep_changes or (
+            self.weight > self._keep_bytes and len(changes) > 1
+        ):
+            dropped = changes.popleft()
+            self.weight -= weight_of(dropped)
+            self.kept_since = dropped.version
+            self.kept_since_time = dropped.at
+            if dropped.removed and self.removed_at[dropped.key] == dropped.version:
+                del self.removed_at[dropped.key]
+
+    def after(self, since: int) -> list[Change]:
+        """Return the changes after ``since``, oldest first; walks only as far back as needed."""
+        if since < self.kept_since:
+            raise HistoryTrimmed(since, self.kept_since)
+        later: list[Change] = []
+        for change in reversed(self.changes):
+            if change.version <= since:
+                break
+            later.append(change)
+        later.reverse()
+        return later
+
+    def version_at(self, time: float) -> int:
+        """Return the version of the last change made at or before ``time``."""
+        for change in reversed(self.changes):
+            if change.at <= time:
+                version: int = change.version
+                return version
+        if self.kept_since and time < self.kept_since_time:
+            raise HistoryTrimmed(float(time), self.kept_since)
+        return self.kept_since
+
+    def past(self) -> Past:
+        """Return the changes of each key, up to the latest one."""
+        from framework0.context.past import Past
+
+        past = self._past
+        # One that holds mostly what was dropped here is made anew.
+        if past is None or past.upto < self.kept_since or past.taken > 2 * self.keep_changes:
+            past = self._past = Past()
+            past.take(self.changes)
+        elif past.upto < self.changes[-1].version:
+            past.take(self.after(past.upto))
+        return past
+
+
+def weight_of(change: Change) -> int:
+    """Return about how many bytes ``change`` and its value take."""
+    value = change.value
+    return CHANGE_BYTES if type(value) in SMALL else CHANGE_BYTES + weigh(value)

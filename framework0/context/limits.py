@@ -26,6 +26,17 @@ HISTORY_BYTES = 64 * 1024 * 1024
 PENDING_CHANGES = 10_000
 # Attempts of an optimistic read-modify-write before it is called hopeless.
 CONFLICT_RETRIES = 1_000
+# Names of calls remembered so that a repeated one counts once: a minute of 1,000 clients' retries.
+OPERATIONS = 100_000
+# A client gives up long before this many seconds; a repetition after that is a new call.
+OPERATION_SECONDS = 3_600.0
+# A name of a call is a UUID or the like, made by a program.
+OPERATION_CHARACTERS = 200
+# Each tag may hold a picture of every key; people name releases and milestones, not changes.
+TAGS = 1_000
+TAG_CHARACTERS = 200
+# A value that should outlive ten years should not end by itself.
+TTL_SECONDS = 10 * 366 * 24 * 3_600.0
 
 
 class ValueLimits(NamedTuple):

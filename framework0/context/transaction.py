@@ -89,10 +89,10 @@ class Transaction:
                 present.add(write.key)
         return sorted(filter(matcher(pattern), present))
 
-    def set(self, key: str, value: Any) -> None:
-        """Set ``key`` to a copy of ``value`` when the block ends."""
+    def set(self, key: str, value: Any, *, ttl: float | None = None) -> None:
+        """Set ``key`` to a copy of ``value`` when the block ends; see :meth:`Context.set`."""
         key = check_key(key)
-        self._plan(Write(key, freeze(value, self._limits, key, self._hold)))
+        self._plan(Write(key, freeze(value, self._limits, key, self._hold), False, ttl))
 
     def delete(self, key: str) -> bool:
         """Remove ``key`` when the block ends; False when this transaction sees no such key."""

@@ -34,14 +34,17 @@ class Writing(Reading, ABC):
         # Asked for a reference to what is not JSON; a context of a run has it.
         self._hold: Hold | None = None
 
-    def set(self, key: str, value: Any) -> int:
+    def set(self, key: str, value: Any, *, ttl: float | None = None) -> int:
         """Set ``key`` to a copy of ``value`` and return the version of the change.
 
+        After ``ttl`` seconds the key removes itself, which is a change like any other, made by
+        ``expiry``. The next writing of the key, or its removal, ends the waiting. A context that is
+        private to a run offers no ``ttl`` (ContextError).
         In a run, arrays, tables and bytes are kept as artifacts; reading them gives memory that cannot
         be changed. Raises :class:`~framework0.errors.ValueRefused` for what else is not JSON.
         """
         key = check_key(key)
-        write = Write(key, freeze(value, self._limits, key, self._hold))
+        write = Write(key, freeze(value, self._limits, key, self._hold), False, ttl)
         return self._write((write,))[0].version
 
     def __setitem__(self, key: str, value: Any) -> None:

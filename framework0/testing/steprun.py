@@ -128,7 +128,7 @@ def run_step(
 
 
 def _context_with(values: Mapping[str, Any]) -> Context:
-    context = Context()
+    context = Context.private()
     for key, value in values.items():
         context.set(key, value)
     return context

@@ -71,7 +71,7 @@ def test_removed_keys_are_forgotten_with_their_history():
     for number in range(50):
         context.set(f"temporary.{number}", number)
         context.delete(f"temporary.{number}")
-    assert len(store._removed_at) <= 4
+    assert len(store._log.removed_at) <= 4
     context.set("temporary.49", 1)
     assert context.history("temporary.49")[-1].previous == 100
     context.set("temporary.0", 1)

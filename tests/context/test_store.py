@@ -28,9 +28,9 @@ def test_a_change_says_what_when_who_and_what_was_before(store):
     first = put(store, "a", 1, at=10.0)
     second = put(store, "a", [2], at=11.0)
     (third,) = store.apply((Write("a", removed=True),), BY, 12.0)
-    assert first[1:] == ("a", 1, False, None, False, *BY, 10.0, 0)
-    assert second[1:] == ("a", [2], False, 1, True, *BY, 11.0, first.version)
-    assert third[1:] == ("a", None, True, [2], True, *BY, 12.0, second.version)
+    assert first[1:] == ("a", 1, False, None, False, *BY, 10.0, 0, None)
+    assert second[1:] == ("a", [2], False, 1, True, *BY, 11.0, first.version, None)
+    assert third[1:] == ("a", None, True, [2], True, *BY, 12.0, second.version, None)
     assert 0 < first.version < second.version < third.version == store.version()
     assert list(store.changes()) == [first, second, third]
     assert store.get("a") is None
