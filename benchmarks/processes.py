@@ -8,7 +8,7 @@ from pathlib import Path
 from benchmarks import shapes
 from benchmarks.engine import Folders
 from benchmarks.fresh import measure
-from benchmarks.table import Row, bounded, faster, verdict
+from benchmarks.table import Row, bounded, faster, longer, verdict
 from benchmarks.timing import Series, alternate
 from benchmarks.warm import write_chain, write_graph
 
@@ -48,6 +48,10 @@ def graph(sizes, shape, steps):
             Series(each[name] for each in theirs),
             least=least,
         )
+    used, theirs = (Series(each["processor"] for each in side) for side in (mine, theirs))
+    yield longer(
+        "″ processor time of all processes", used, "graphlib + ProcessPoolExecutor", theirs
+    )
 
 
 def arrays(sizes, size, steps):
@@ -60,7 +64,7 @@ def arrays(sizes, size, steps):
             return folder
 
         def ours():
-            return measure("pool", folder=workspace(), workers=sizes.workers)
+            return measure("pool", folder=workspace(), workers=sizes.workers, peak=True)
 
         def floor(where):
             return measure("array floor", folder=workspace(), size=size, steps=steps, where=where)

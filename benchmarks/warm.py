@@ -7,6 +7,7 @@ in a long run. What starting costs is in the row that says so.
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import threading
 from concurrent.futures import ProcessPoolExecutor
@@ -64,28 +65,32 @@ class Stopwatch:
         self.seconds = perf_counter() - self.started
 
 
-def pool(folder, workers, durability="full", executor="process", **_):
-    """Time one run of ``folder``'s recipe: from its second step on, and as a whole."""
+def pool(folder, workers, durability="full", executor="process", peak=False, **_):
+    """Time one run of ``folder``'s recipe: from its second step on, and as a whole.
+
+    ``peak`` looks at its memory meanwhile, which takes time of its own: not where steps are short.
+    """
     from framework0.assembly import Options, load_recipe, start_run
     from framework0.workspace import find_workspace
 
     space = find_workspace(explicit=folder)
     recipe = load_recipe(space.root / "recipe.yaml", workspace=space)
     memory = Memory()
-    watch = Stopwatch(memory.begin)
+    watch = Stopwatch(memory.begin) if peak else Stopwatch()
     options = Options(concurrency=workers, durability=durability, executor=executor, observer=watch)
-    started = perf_counter()
+    before, started = processor(), perf_counter()
     result = start_run(recipe, workspace=space, options=options)
-    whole = perf_counter() - started
+    whole, used = perf_counter() - started, processor() - before
     if not result.ok:
         raise SystemExit(f"the run {result.state}")
-    return {"seconds": watch.seconds, "whole": whole, "peak": memory.end()}
+    looked = memory.end() if peak else 0
+    return {"seconds": watch.seconds, "whole": whole, "processor": used, "peak": looked}
 
 
 def graph_floor(shape, steps, workers, **_):
     """Time graphlib and a process pool over a graph, warm and with their start. Nothing is written."""
     parents = shapes.SHAPES[shape](steps)
-    began = perf_counter()
+    before, began = processor(), perf_counter()
     sorter = TopologicalSorter(dict(enumerate(parents)))
     sorter.prepare()
     ended = SimpleQueue()
@@ -102,7 +107,8 @@ def graph_floor(shape, steps, workers, **_):
             nodes += [ended.get() for _ in range(ended.qsize())]
             sorter.done(*nodes)
         seconds = perf_counter() - started
-    return {"seconds": seconds, "whole": perf_counter() - began}
+    whole = perf_counter() - began
+    return {"seconds": seconds, "whole": whole, "processor": processor() - before}
 
 
 def array_floor(folder, size, steps, where, **_):
@@ -130,6 +136,12 @@ def array_floor(folder, size, steps, where, **_):
 
 def nothing():
     return None
+
+
+def processor():
+    """Return the processor seconds of this process and of all below it that have ended."""
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in both)
 
 
 def write_chain(folder, size, steps):

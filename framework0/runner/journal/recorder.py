@@ -27,6 +27,10 @@ if TYPE_CHECKING:
 QUEUE_LIMIT: Final = 16_384
 """Entries not yet durable; beyond that appending waits. About a third of a second of the fastest run."""
 
+APART: Final = 0.004
+"""Seconds between the beginnings of two commits, unless somebody waits: each costs the interpreter,
+and the disk, more than a hundred rows do, and whoever ends steps is slowed down by it."""
+
 
 class _Wish:
     """Something the writer does besides writing: answer a flush, or end."""
@@ -79,6 +83,8 @@ class RunRecorder:
         self._error: Exception | None = None
         self._closed = False
         self._ending: _Wish | None = None
+        self._awaited = threading.Event()
+        self._next = 0.0
         self._thread = threading.Thread(
             target=self._write_all, name=f"journal {run_id}", daemon=True
         )
@@ -119,7 +125,7 @@ class RunRecorder:
     def ending(self, state: str) -> None:
         """Queue the run's end behind all that is queued, so that it needs no commit of its own."""
         self._ending = _Wish(state)
-        self._put(self._ending)
+        self._ask(self._ending)
 
     def finish(self, state: str) -> None:
         """Write the run's end, unless it is queued, wait until it is durable, and free the lock."""
@@ -138,18 +144,23 @@ class RunRecorder:
         if self._closed:
             return
         self._closed = True
-        self._put(_Wish(stop=True))
+        self._ask(_Wish(stop=True))
         self._thread.join()
         if self._error is None:
             self._error = JournalError(f"run {self.run_id}: its recording has ended")
         self._marks.close()
         self._lock.release()
 
+    def _ask(self, wish: _Wish) -> None:
+        """Queue a wish, and have all that is queued written without delay."""
+        self._put(wish)
+        self._awaited.set()
+
     def _wait(self, wish: _Wish | None) -> None:
         """Wait until ``wish`` is answered; one that is not queued yet is queued."""
         if self._error is None and wish is not None:
             if wish is not self._ending:
-                self._put(wish)
+                self._ask(wish)
             wish.answered.acquire()
         if self._error is not None:
             raise self._error
@@ -170,8 +181,14 @@ class RunRecorder:
         self._end()
 
     def _gather(self) -> list[_Queued]:
-        """Wait for one entry, then take everything that is there."""
+        """Wait for one entry, and for more if the last commit has just been; take all that is there."""
         gathered = [self._queue.get()]
+        rest = self._next - time.monotonic()
+        if rest > 0 and not self._awaited.is_set():
+            self._awaited.wait(rest)
+        # Before the queue is emptied: a wish that is set after this is either in it, or yet to come.
+        self._awaited.clear()
+        self._next = time.monotonic() + APART
         take = self._queue.get_nowait
         # Only this thread takes, so what is counted is there.
         gathered += [take() for _ in range(self._waiting())]

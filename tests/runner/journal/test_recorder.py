@@ -58,6 +58,31 @@ def test_context_changes_commit_with_their_record(journal, header, record, chang
     recorder.finish("succeeded")
 
 
+def test_entries_wait_for_each_other_and_whoever_asks_waits_for_none(
+    journal, header, record, monkeypatch
+):
+    # So long that the test would not end if anybody waited for it.
+    monkeypatch.setattr(recorder_module, "APART", 3_600)
+    recorder = journal.begin(header(), 30)
+    committed = []
+    first = threading.Event()
+
+    def note(records):
+        committed.append(len(records))
+        first.set()
+
+    recorder.on_durable = note
+    recorder.append(record(0))
+    assert first.wait(60)
+    for node in range(1, 11):
+        recorder.append(record(node))
+    recorder.flush()
+    for node in range(11, 30):
+        recorder.append(record(node))
+    recorder.finish("succeeded")
+    assert committed == [1, 10, 19]
+
+
 def test_what_is_acknowledged_is_already_readable(journal, path, header, record):
     acknowledged = []
     missing = []
