@@ -38,7 +38,7 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--context",
         nargs="?",
-        const="*",
+        const="**",
         metavar="PATTERN",
         help="show what the run left in the context instead: all of it, or the keys that match",
     )
@@ -98,7 +98,7 @@ def _show_context(context: Mapping[str, Any], pattern: str) -> None:
     from framework0.logs import one_line
 
     if not context:
-        say("the context is empty" if pattern == "*" else f"no key matches {pattern!r}")
+        say("the context is empty" if pattern == "**" else f"no key matches {pattern!r}")
     for key, value in context.items():
         text = json.dumps(value, ensure_ascii=False)
         if len(text) > LONGEST_VALUE:

@@ -6,6 +6,8 @@ from framework0.tuples import NamedTuple
 
 # A step's name has at most 200 characters; a key often holds a prefix, a name and a suffix.
 KEY_CHARACTERS = 512
+# Each ** of a pattern may be tried at each character of a key: together about a millisecond.
+PATTERN_STARS = 32
 # Real documents nest less than 20 levels; walkers of every client stay far from their recursion limit.
 VALUE_DEPTH = 64
 # A value is copied on its way in and out: at this size that costs tens of milliseconds, not minutes.

@@ -1,21 +1,24 @@
 """Keys, and the patterns that choose among them.
 
-A pattern has one special character: ``*`` stands for any characters, dots included, so ``*`` is
-every key and ``a.*`` everything below ``a``. All else is literal, square brackets too, because keys
-of ``foreach`` items hold them (``work[0].total``). A pattern that matches more than was meant shows
-itself; one that matches less hides, hence no second kind of star.
+``*`` stands for any characters but a dot, so within one part of a dotted key; ``**`` for any
+characters, dots included, so ``**`` is every key and ``a.**`` everything below ``a``. All else is
+literal, square brackets too, because keys of ``foreach`` items hold them (``work[0].total``).
+
+No pattern is slow. A star that has taken as little as it can up to the next literal never has to
+take more: what would then follow could follow before. So nothing is tried twice, but after ``**``
+each beginning is, and the number of stars is bounded for that.
 """
 
 from __future__ import annotations
 
-from framework0.context.limits import KEY_CHARACTERS
+from framework0.context.limits import KEY_CHARACTERS, PATTERN_STARS
 from framework0.errors import ContextError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-EVERYTHING = "*"
+EVERYTHING = "**"
 _LINE_BREAKS = "\u2028\u2029"
 
 
@@ -47,31 +50,47 @@ def check_key(key: str) -> str:
 def matcher(pattern: str) -> Callable[[str], bool]:
     """Return the test that tells whether a key matches ``pattern``.
 
-    Raises ContextError when the pattern is not non-empty text.
+    Raises ContextError when the pattern is not non-empty text, or has too many characters or stars.
     """
     if not isinstance(pattern, str) or not pattern:
         raise ContextError(f"a pattern is non-empty text such as 'a.*', not {pattern!r:.80}")
-    first, *rest = pattern.split("*")
-    if not rest:
-        return first.__eq__
-    if not any(rest):
-        return lambda key: key.startswith(first)
-    *middle, last = rest
-    shortest = len(first) + len(last)
+    stars = pattern.count("*")
+    if not stars:
+        return pattern.__eq__
+    if len(pattern) > KEY_CHARACTERS or stars > PATTERN_STARS:
+        raise ContextError(
+            f"the pattern {pattern[:40]!a}… has {len(pattern):,} characters and {stars:,} stars; "
+            f"up to {KEY_CHARACTERS} and {PATTERN_STARS} are looked for"
+        )
+    start = pattern.rstrip("*")
+    if "*" in start:
+        return _general(pattern)
+    begin = len(start)
+    if len(pattern) - begin > 1:
+        return lambda key: key.startswith(start)
+    return lambda key: key.startswith(start) and "." not in key[begin:]
 
-    def matches(key: str) -> bool:
-        if len(key) < shortest or not key.startswith(first) or not key.endswith(last):
-            return False
-        here, end = len(first), len(key) - len(last)
-        # Leftmost is always right here: what a star swallows is free.
-        for piece in middle:
-            found = key.find(piece, here, end)
-            if found < 0:
-                return False
-            here = found + len(piece)
-        return True
 
-    return matches
+def _general(pattern: str) -> Callable[[str], bool]:
+    # Loaded only when a star stands somewhere but at the end.
+    import re
+
+    *floating, last = ("".join(_piece(text)) for text in re.split(r"\*\*+", pattern))
+    # (?>…) is never entered again once it has matched; only the end is looked for from all places.
+    parts = [floating[0], *(f"(?>.*?{piece})" for piece in floating[1:]), ".*"] if floating else []
+    match = re.compile("".join([*parts, last]), re.DOTALL).fullmatch
+    return lambda key: match(key) is not None
+
+
+def _piece(text: str) -> Iterator[str]:
+    """Yield the regular expression of a pattern's piece between two double stars."""
+    from re import escape
+
+    first, *literals = text.split("*")
+    yield escape(first)
+    if literals:
+        yield from (f"(?>[^.]*?{escape(literal)})" for literal in literals[:-1])
+        yield f"[^.]*?{escape(literals[-1])}"
 
 
 def _unprintable(character: str) -> bool:

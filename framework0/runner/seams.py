@@ -67,7 +67,7 @@ class StepContext(Protocol):
     def delete(self, key: str) -> bool:
         """Remove ``key``; False when it was not there."""
 
-    def keys(self, pattern: str = "*") -> list[str]:
+    def keys(self, pattern: str = "**") -> list[str]:
         """Return the present keys that match, sorted."""
 
 

@@ -59,8 +59,8 @@ def test_an_empty_context_is_still_a_context(context):
 def test_items_and_keys_take_a_pattern(context):
     for key in ("a", "a.x", "a.y.z", "b"):
         context.set(key, key)
-    assert context.keys("a.*") == ["a.x", "a.y.z"]
-    assert context.items("*.z") == [("a.y.z", "a.y.z")]
+    assert context.keys("a.**") == ["a.x", "a.y.z"]
+    assert context.items("**.z") == [("a.y.z", "a.y.z")]
     assert context.keys("nothing.*") == []
 
 

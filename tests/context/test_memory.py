@@ -20,7 +20,7 @@ def test_the_past_is_bounded_and_what_is_forgotten_is_said():
             call(14)
         assert (trimmed.value.asked, trimmed.value.kept_since) == (14, 15)
     with pytest.raises(HistoryTrimmed):
-        context.subscribe("*", print, since=3)
+        context.subscribe("**", print, since=3)
     history = context.history("k0")
     assert [change.value for change in history] == [15, 18, 21, 24]
     assert history[0].existed

@@ -40,7 +40,7 @@ class ContextMachine(RuleBasedStateMachine):
 
     @initialize()
     def open_views(self):
-        self.context.subscribe("*", self.told.append)
+        self.context.subscribe("**", self.told.append)
         self.views = [self.context.view(author) for author in STEPS]
         # What each view wrote: by key, the writers of the key since, with what was before.
         self.own = [[], []]

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import fnmatch
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,30 +8,66 @@ from framework0.context import check_key, matcher
 from framework0.context.limits import KEY_CHARACTERS
 from framework0.errors import ContextError
 
-alphabet = st.text(alphabet="ab.*", min_size=1, max_size=8)
+alphabet = st.text(alphabet="ab.*", min_size=1, max_size=10)
 
 
-@given(alphabet, st.text(alphabet="ab.", max_size=10))
-@settings(deadline=None, max_examples=500)
-def test_a_star_matches_as_in_every_glob(pattern, key):
-    assert matcher(pattern)(key) == fnmatch.fnmatchcase(key, pattern)
+def matches_by_definition(pattern, key):
+    """Try everything: what a star takes, character by character."""
+    if not pattern:
+        return not key
+    if pattern.startswith("*"):
+        rest = pattern.lstrip("*")
+        any_character = len(pattern) - len(rest) > 1
+        return any(
+            matches_by_definition(rest, key[taken:])
+            for taken in range(len(key) + 1)
+            if any_character or "." not in key[:taken]
+        )
+    return bool(key) and key[0] == pattern[0] and matches_by_definition(pattern[1:], key[1:])
+
+
+@given(alphabet, st.text(alphabet="ab.", max_size=12))
+@settings(deadline=None, max_examples=2000)
+def test_one_star_stays_within_a_part_and_two_cross_them(pattern, key):
+    assert bool(matcher(pattern)(key)) == matches_by_definition(pattern, key)
 
 
 @pytest.mark.parametrize(
     ("pattern", "matching", "others"),
     [
-        ("*", ["a", "a.b", "x[0].y"], []),
-        ("a.*", ["a.b", "a.b.c", "a."], ["a", "ab", "b.a."]),
+        ("**", ["a", "a.b", "x[0].y"], []),
+        ("*", ["a", "x[0]"], ["a.b"]),
+        ("a.*", ["a.b", "a."], ["a", "ab", "a.b.c", "b.a."]),
+        ("a.**", ["a.b", "a.b.c", "a."], ["a", "ab", "b.a."]),
         ("a", ["a"], ["a.b", "b", "aa"]),
-        ("*.total", ["x.total", "a.b.total"], ["total", "x.total.y"]),
+        ("*.total", ["x.total"], ["total", "a.b.total", "x.total.y"]),
+        ("**.total", ["x.total", "a.b.total"], ["total", "x.total.y"]),
         ("work[0].*", ["work[0].rows"], ["work0.rows", "work[1].rows"]),
-        ("a*a", ["aa", "aba"], ["a"]),
-        ("steps.*.result.*", ["steps.x.result.y", "steps.a.b.result.c"], ["steps.result.y"]),
+        ("a*a", ["aa", "aba"], ["a", "a.a"]),
+        ("steps.*.result.**", ["steps.x.result.y.z"], ["steps.a.b.result.c", "steps.result.y"]),
+        ("***", ["a", "a.b"], []),
     ],
 )
 def test_patterns_choose_keys(pattern, matching, others):
     matches = matcher(pattern)
     assert [key for key in matching + others if matches(key)] == matching
+
+
+@pytest.mark.parametrize("pattern", ["*a" * 40, "a" * 600 + "*", "**x" * 30])
+def test_a_pattern_that_would_be_costly_is_refused(pattern):
+    with pytest.raises(ContextError, match="stars"):
+        matcher(pattern)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    ["**" + "a*" * 29 + "c", "**a" * 15 + "**c", "a*" * 31 + "c", "**a*b" * 9 + "**c"],
+)
+def test_a_hostile_pattern_ends(pattern):
+    """A matcher that tries again what it has tried would need longer than there is."""
+    matches = matcher(pattern)
+    assert not matches("a" * KEY_CHARACTERS)
+    assert not matches("ab" * (KEY_CHARACTERS // 2))
 
 
 @pytest.mark.parametrize("pattern", ["", None, 3, ["a"]])

@@ -19,7 +19,7 @@ def versions(changes):
 def test_subscribers_see_matching_changes_in_order(context):
     seen, everything = [], []
     context.subscribe("a.*", callback=seen.append)
-    context.subscribe("*", everything.append)
+    context.subscribe("**", everything.append)
     for number in range(500):
         context.set(f"{'ab'[number % 2]}.x", number)
     context.delete("a.x")
@@ -30,7 +30,7 @@ def test_subscribers_see_matching_changes_in_order(context):
 
 def test_callbacks_run_off_the_writer_s_thread(context):
     threads = []
-    context.subscribe("*", lambda _: threads.append(threading.current_thread()))
+    context.subscribe("**", lambda _: threads.append(threading.current_thread()))
     context.set("a", 1)
     assert context.flush(10)
     assert threads[0] is not threading.current_thread()
@@ -47,7 +47,7 @@ def test_no_thread_is_started_before_the_first_subscription():
 
 def test_subscribe_returns_what_undoes_it(context):
     seen = []
-    undo = context.subscribe("*", seen.append)
+    undo = context.subscribe("**", seen.append)
     context.set("a", 1)
     assert context.flush(10)
     assert "active" in repr(undo)
@@ -67,7 +67,7 @@ def test_an_ended_subscription_gets_nothing_of_what_was_waiting(context):
         begun.set()
         assert go_on.wait(10)
 
-    undo = context.subscribe("*", slow)
+    undo = context.subscribe("**", slow)
     for number in range(5):
         context.set("a", number)
     assert begun.wait(10)
@@ -84,8 +84,8 @@ def test_a_failing_callback_is_logged_and_hurts_nobody(context, caplog):
     def broken(change):
         raise SystemExit(f"no {change.key}")
 
-    context.subscribe("*", broken)
-    context.subscribe("*", seen.append)
+    context.subscribe("**", broken)
+    context.subscribe("**", seen.append)
     with caplog.at_level(logging.ERROR, "framework0.context"):
         context.set("a", 1)
         context.set("b", 2)
@@ -145,7 +145,7 @@ def stuck(context, **options):
         begun.set()
         assert go_on.wait(10)
 
-    subscription = context.subscribe("*", slow, **options)
+    subscription = context.subscribe("**", slow, **options)
     context.set("first", 0)
     assert begun.wait(10)
     return subscription, seen, go_on
@@ -234,13 +234,13 @@ def test_flush_inside_a_callback_is_refused(context, caplog):
 def test_close_delivers_what_was_written_before_it(make_store):
     context = Context(make_store())
     seen = []
-    context.subscribe("*", seen.append)
+    context.subscribe("**", seen.append)
     for number in range(1000):
         context.set("a", number)
     context.close()
     assert len(seen) == 1000
     with pytest.raises(ContextError, match="closed"):
-        context.subscribe("*", seen.append)
+        context.subscribe("**", seen.append)
 
 
 def test_close_does_not_wait_for_ever_for_a_stuck_callback(context):
@@ -269,7 +269,7 @@ def test_a_refused_pattern_policy_or_since_leaves_no_subscription(context):
 def test_a_forgotten_context_ends_its_thread(make_store):
     context = Context(make_store())
     threads = []
-    context.subscribe("*", lambda _: threads.append(threading.current_thread()))
+    context.subscribe("**", lambda _: threads.append(threading.current_thread()))
     context.set("a", 1)
     assert context.flush(10)
     del context
@@ -293,10 +293,10 @@ PROGRAM = """
 import sys, threading
 from framework0.context import Context
 context = Context()
-context.subscribe("*", lambda change: print("told", change.value, flush=True))
+context.subscribe("**", lambda change: print("told", change.value, flush=True))
 context.set("a", 1)
 if sys.argv[1] == "stuck":
-    context.subscribe("*", lambda change: threading.Event().wait())
+    context.subscribe("**", lambda change: threading.Event().wait())
     context.set("a", 2)
 """
 

@@ -44,7 +44,7 @@ def together(*works):
 @pytest.mark.slow
 def test_concurrent_writers_make_one_total_order(context):
     seen = []
-    context.subscribe("*", seen.append, limit=10 * THREADS * WRITES)
+    context.subscribe("**", seen.append, limit=10 * THREADS * WRITES)
     views = [context.view(Author(f"s{n}", "r", f"s{n}", 1)) for n in range(THREADS)]
 
     def write(number):
@@ -186,6 +186,6 @@ def test_subscriptions_come_and_go_while_writers_write(context):
 def test_only_one_dispatcher_is_started_however_many_subscribe_first(make_store):
     before = threading.active_count()
     with Context(make_store()) as context:
-        works = [lambda: context.subscribe("*", lambda _: None)] * THREADS
+        works = [lambda: context.subscribe("**", lambda _: None)] * THREADS
         assert together(*works) == []
         assert threading.active_count() == before + 1

@@ -42,7 +42,7 @@ def test_every_write_of_a_view_is_signed_and_collected(context, view, author):
 def test_a_view_reads_everything_the_context_holds(context, view):
     assert view.get("a") == [1]
     assert view.get("input_data", []) == []
-    assert view.keys("*") == context.keys()
+    assert view.keys("**") == context.keys()
     assert view.items() == context.items()
     assert view["b"] == "text"
     assert "b" in view

@@ -66,7 +66,7 @@ def count(context, to):
         context.set("n", number)
         assert context.get("n") == number
     context.delete("n")
-    return [context.get("n", "none"), context.keys("*")]
+    return [context.get("n", "none"), context.keys("**")]
 
 def gate(path):
     with open(path) as pipe:
@@ -164,7 +164,7 @@ class Calls:
         self.calls.append(("delete", key))
         return self.values.pop(key, None) is not None
 
-    def keys(self, pattern="*"):
+    def keys(self, pattern="**"):
         self.calls.append(("keys", pattern))
         return sorted(self.values)
 
@@ -343,7 +343,7 @@ def test_calls_of_the_context_keep_their_order(bench):
     assert outcome.failure is None
     assert outcome.result == ["none", []]
     expected = [call for n in range(40) for call in (("set", "n", n), ("get", "n"))]
-    assert job.context.calls == [*expected, ("delete", "n"), ("get", "n"), ("keys", "*")]
+    assert job.context.calls == [*expected, ("delete", "n"), ("get", "n"), ("keys", "**")]
 
 
 @every

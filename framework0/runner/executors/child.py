@@ -76,7 +76,7 @@ class RemoteContext:
         """Remove ``key``; False when it was not there."""
         return bool(self._ask("delete", key))
 
-    def keys(self, pattern: str = "*") -> list[str]:
+    def keys(self, pattern: str = "**") -> list[str]:
         """Return the present keys that match, sorted."""
         return list(self._ask("keys", pattern))
 

@@ -62,7 +62,7 @@ def step(context):
         context.set("n", number)
         assert context.get("n") == number
     context.delete("n")
-    return [context.get("n", "none"), context.delete("n"), context.keys("*"), context.set("last", None), context.get("last", 5)]
+    return [context.get("n", "none"), context.delete("n"), context.keys("**"), context.set("last", None), context.get("last", 5)]
 """
     job = bench.job(body)
     outcome = bench.start(job).get(timeout=60)
