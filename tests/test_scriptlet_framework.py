@@ -154,7 +154,7 @@ def test_the_analysis_writes_figures_per_column_and_per_group(context):
     }  # fmt: skip
     assert context.get("statistics.n.Oslo")["median"] == 3.5
     assert context.get("statistics.n.Bergen")["deviation"] == 0.0
-    assert context.keys("statistics.*") == [
+    assert context.keys("statistics.**") == [
         "statistics.n",
         "statistics.n.Bergen",
         "statistics.n.Oslo",
