@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from framework0.doors import opening
 from framework0.workspace.files import make_private_folder, open_private
 from framework0.workspace.filesystem import FileSystem, filesystem_of
 from framework0.workspace.locks import Gate, Holder, Lock, hold, holder
@@ -11,11 +12,16 @@ from framework0.workspace.workspace import Workspace, find_workspace, is_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from framework0.workspace.local_token import local_token_path as local_token_path
+    from framework0.workspace.local_token import read_local_token as read_local_token
+    from framework0.workspace.local_token import write_local_token as write_local_token
     from framework0.workspace.person import user_name as user_name
     from framework0.workspace.pools import PoolSlots as PoolSlots
     from framework0.workspace.pools import pool_text as pool_text
     from framework0.workspace.pools import pool_users as pool_users
     from framework0.workspace.pools import pools_folder as pools_folder
+    from framework0.workspace.private import read_private as read_private
+    from framework0.workspace.private import replace_private as replace_private
 
 __all__ = [
     "FileSystem",
@@ -32,25 +38,34 @@ __all__ = [
     "holder",
     "is_alive",
     "is_id",
+    "local_token_path",
     "make_private_folder",
     "open_private",
     "pool_text",
     "pool_users",
     "pools_folder",
+    "read_local_token",
+    "read_private",
+    "replace_private",
     "started_at",
     "this_process",
     "user_name",
+    "write_local_token",
 ]
 
 
-def __getattr__(name: str) -> object:
-    # Few recipes use pools: the others do not load them.
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "user_name":
-        from framework0.workspace.person import user_name
+# Few commands need these: the others do not load them.
+_LATER = {
+    "PoolSlots": "pools",
+    "local_token_path": "local_token",
+    "pool_text": "pools",
+    "pool_users": "pools",
+    "pools_folder": "pools",
+    "read_local_token": "local_token",
+    "read_private": "private",
+    "replace_private": "private",
+    "user_name": "person",
+    "write_local_token": "local_token",
+}
 
-        return user_name
-    from framework0.workspace import pools
-
-    return getattr(pools, name)
+__getattr__ = opening(__name__, _LATER)
