@@ -217,7 +217,7 @@ class Log:
         if past is None or past.upto < self.kept_since or past.taken > 2 * self.keep_changes:
             past = self._past = Past()
             past.take(self.changes)
-        elif past.upto < self.changes[-1].version:
+        elif self.changes and past.upto < self.changes[-1].version:
             past.take(self.after(past.upto))
         return past
 

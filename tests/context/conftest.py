@@ -1,23 +1,21 @@
-"""Every claim about the context is made over every store: a new store is one more line here."""
+"""Every claim about the context is made over every store: see ``stores.py``."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
+
 import pytest
 
-from framework0.context import Author, Context, MemoryStore
-from framework0.testing import FakeStore
-
-STORES = {
-    "fake": FakeStore,
-    "memory": MemoryStore,
-}
+from framework0.context import Author, Context
+from tests.context.stores import STORES
 
 STEP = Author("clean", "run-1", "clean", 1)
 
 
 @pytest.fixture(params=sorted(STORES))
-def make_store(request):
-    return STORES[request.param]
+def make_store(request, tmp_path):
+    with ExitStack() as at_end:
+        yield STORES[request.param](request, tmp_path, at_end)
 
 
 @pytest.fixture
