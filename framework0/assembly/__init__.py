@@ -15,8 +15,10 @@ if TYPE_CHECKING:
     from framework0.assembly.chaos import prove as prove
     from framework0.assembly.comparing import Comparison as Comparison
     from framework0.assembly.comparing import compare as compare
+    from framework0.assembly.continuing import CALLED_OFF as CALLED_OFF
     from framework0.assembly.continuing import Wishes as Wishes
     from framework0.assembly.continuing import amend_run as amend_run
+    from framework0.assembly.continuing import call_off as call_off
     from framework0.assembly.continuing import continue_run as continue_run
     from framework0.assembly.continuing import is_overdue as is_overdue
     from framework0.assembly.inputs import resolve_inputs as resolve_inputs
@@ -64,6 +66,8 @@ _HOMES = {
     "where_it_stands": "pausing",
     "is_overdue": "continuing",
     "amend_run": "continuing",
+    "CALLED_OFF": "continuing",
+    "call_off": "continuing",
     "continue_run": "continuing",
     "Wishes": "continuing",
     "Options": "session",
@@ -103,6 +107,7 @@ _HOMES = {
 __all__ = [
     "ATTEMPT_FILE",
     "ATTEMPT_FORMAT",
+    "CALLED_OFF",
     "CODE_FOLDER",
     "CONTEXT_FILE",
     "Comparison",
@@ -120,6 +125,7 @@ __all__ = [
     "arun_recipe",
     "as_workspace",
     "cache_store",
+    "call_off",
     "check_recipe",
     "checked",
     "chosen_points",

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from framework0.assembly.inputs import Inputs
     from framework0.assembly.result import RunResult
     from framework0.context import Change
-    from framework0.runner import RunHistory
+    from framework0.runner import Journal, Run, RunHistory
     from framework0.workspace import Workspace
 
 PAUSED = "paused"
@@ -46,6 +46,10 @@ INTERRUPTED = "interrupted"
 
 EDITED = "edited"
 """The decision that says who edited the context; the changes themselves stand in its history."""
+
+
+CALLED_OFF = "called off"
+"""The decision that a paused run shall end: who made it, and when."""
 
 
 class Wishes:
@@ -88,26 +92,56 @@ def continue_run(
     options = options or Options()
     space = as_workspace(workspace)
     with journal_of(space, options) as journal:
-        continuing = Continuing(journal.read(run_id), wishes, options)
-        limits = limits_for(continuing.recipe, options, space.settings)
-        recorder = journal.resume(run_id, len(continuing.plan), continuing.tell)
-        history = recorder.history
-        assert history is not None
-        session = Session(
-            workspace=space,
-            recipe=continuing.recipe,
-            plan=continuing.plan,
-            run_id=run_id,
-            name=history.header.name,
-            inputs=continuing.inputs,
-            context=continuing.context,
-            recorder=recorder,
-            options=options,
-            limits=limits,
-        )
-        held = history.decisions.get((THE_RUN, HELD), ()) if continuing.was_paused else ()
-        standing = Standing(continuing.plan, history.attempts, history.decisions, held=held)
-        return session.execute(standing)
+        return _see_through(journal, Continuing(journal.read(run_id), wishes, options), space)
+
+
+def call_off(
+    run_id: str,
+    who: str,
+    *,
+    workspace: Workspace | str | Path | None = None,
+    options: Options | None = None,
+) -> RunResult:
+    """End a paused run: of its steps only those of ``finally`` run, and it is cancelled.
+
+    Raises :class:`~framework0.errors.UsageError`, leaving the run as it is, when it is not paused.
+    """
+    options = options or Options()
+    space = as_workspace(workspace)
+    attached = options.on_run
+
+    def cancel(run: Run) -> None:
+        if attached is not None:
+            attached(run)
+        # Before it begins: so it is told first, and nothing starts.
+        run.cancel(f"called off by {who}")
+
+    options.on_run = cancel
+    with journal_of(space, options) as journal:
+        return _see_through(journal, CallingOff(journal.read(run_id), Wishes(who), options), space)
+
+
+def _see_through(journal: Journal, continuing: Continuing, space: Workspace) -> RunResult:
+    options = continuing.options
+    limits = limits_for(continuing.recipe, options, space.settings)
+    recorder = journal.resume(continuing.run_id, len(continuing.plan), continuing.tell)
+    history = recorder.history
+    assert history is not None
+    session = Session(
+        workspace=space,
+        recipe=continuing.recipe,
+        plan=continuing.plan,
+        run_id=continuing.run_id,
+        name=history.header.name,
+        inputs=continuing.inputs,
+        context=continuing.context,
+        recorder=recorder,
+        options=options,
+        limits=limits,
+    )
+    held = history.decisions.get((THE_RUN, HELD), ()) if continuing.was_paused else ()
+    standing = Standing(continuing.plan, history.attempts, history.decisions, held=held)
+    return session.execute(standing)
 
 
 def amend_run(
@@ -137,6 +171,7 @@ class Continuing:
         self, history: RunHistory, wishes: Wishes, options: Options, *, stays: bool = False
     ) -> None:
         header = history.header
+        self.run_id = header.run_id
         take_stored(options, header.options)
         self.recipe = recorded_recipe(header.recipe_text, header.recipe_file)
         self.plan = Plan(self.recipe, only=options.only, skip=options.skip)
@@ -144,7 +179,7 @@ class Continuing:
         self.context = Context.private()
         self.was_paused = False
         self._wishes = wishes
-        self._options = options
+        self.options = options
         self._stays = stays
 
     def tell(self, history: RunHistory) -> tuple[Sequence[Decision], Sequence[Change]]:
@@ -154,7 +189,7 @@ class Continuing:
         if not self.was_paused and (state != "running" or self._stays):
             # In the journal an interrupted run is one that runs.
             raise _not_paused(history.header.run_id, state)
-        decisions = list(breaks_decided(self.plan, self._options, history))
+        decisions = list(breaks_decided(self.plan, self.options, history))
         now = time()
         answers = list(self._answers(history, now))
         passed = [] if self._stays else list(self._passed(history))
@@ -255,6 +290,18 @@ class Continuing:
             f"run {run_id} waits {where_it_stands(self.plan, history)}: give one, as in "
             f"`framework0 continue {run_id} --approve STEP`; to keep edits alone, add --stay"
         )
+
+
+class CallingOff(Continuing):
+    """The wish that a paused run shall end."""
+
+    def tell(self, history: RunHistory) -> tuple[Sequence[Decision], Sequence[Change]]:
+        """Return the decision to call the run off; raise UsageError when it is not paused."""
+        if history.summary.state != PAUSED:
+            raise _not_paused(history.header.run_id, history.summary.state)
+        self.was_paused = True
+        self.context.load(history.changes)
+        return [Decision(THE_RUN, CALLED_OFF, {"who": self._wishes.who, "at": time()})], ()
 
 
 def is_overdue(question: Mapping[str, Any], now: float) -> bool:

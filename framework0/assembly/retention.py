@@ -11,17 +11,20 @@ from contextlib import closing
 from time import time
 
 from framework0.assembly.keeping import PINS, artifact_gate
-from framework0.runner import INTERRUPTED, RUNNING
+from framework0.runner import INTERRUPTED, RUN_PAUSED, RUNNING
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
+    from typing import Final
 
     from framework0.artifacts import Artifact, Kept, Retention, Roots
     from framework0.runner import Journal
     from framework0.workspace import Workspace
 
     Root = Callable[[Workspace], Iterable[Artifact]]
+
+_NOT_ENDED: Final = (RUNNING, INTERRUPTED, RUN_PAUSED)
 
 ROOTS: list[Root] = []
 """Functions that return the artifacts that somebody beside the journal refers to durably."""
@@ -37,7 +40,7 @@ def sweep_artifacts(
     """Remove the artifacts that nothing needs, and those that are given up; return what went.
 
     Without ``retention`` that of the workspace's settings holds. What a living run relies on always
-    stays, and so does what an interrupted one has left. Raises
+    stays, and so does what an interrupted or a paused one has left. Raises
     :class:`~framework0.errors.WorkspaceError`, and then nothing was removed.
     """
     if not workspace.artifacts.is_dir():
@@ -65,7 +68,7 @@ def roots_of(workspace: Workspace, journal: Journal) -> Roots:
 
     pinned = _pinned(workspace, journal)
     by_run = journal.referred()
-    busy = {run.run_id for run in journal.runs() if run.state in (RUNNING, INTERRUPTED)}
+    busy = {run.run_id for run in journal.runs() if run.state in _NOT_ENDED}
     referred = _digests(workspace, by_run.values())
     for root in ROOTS:
         referred |= _digests(workspace, [list(root(workspace))])

@@ -1,6 +1,7 @@
-"""Stop a run that is running: gracefully, at once, or by force.
+"""Stop a run that is running: gracefully, at once, or by force. End one that is paused.
 
-The run is told by a signal, as Ctrl-C in its own terminal would tell it, and this waits for its end.
+A running run is told by a signal, as Ctrl-C in its own terminal would tell it, and this waits for its
+end. A paused run has to be named; of its steps only those of `finally` run.
 
 examples:
   framework0 cancel
@@ -21,10 +22,11 @@ from framework0.errors import EXIT_OK, EXIT_RUN_FAILED
 
 if TYPE_CHECKING:
     from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
     from pathlib import Path
 
-    from framework0.runner import Journal, RunSummary
-    from framework0.workspace import Holder
+    from framework0.runner import Journal, Run, RunSummary, Signals
+    from framework0.workspace import Holder, Workspace
 
 LOCK: Final = "lock"
 """The file in a run's folder that its process holds for the life of the run."""
@@ -56,23 +58,72 @@ def configure(parser: ArgumentParser) -> None:
 
 
 def execute(arguments: Namespace) -> int:
-    """Signal the run's process, wait for the run's end, and say how it ended."""
+    """End the run, wait for its end, and say how it ended."""
     with opened(arguments) as (space, journal):
         run_id = chosen_run(journal, arguments.run, _is_running)
-        state = _state_of(journal, run_id)
-        if state != "running":
-            print(f"run {run_id} is not running: it is {state}")
-            return EXIT_OK
-        grace = space.settings.grace if arguments.grace is None else arguments.grace
-        ended = _ended(space.run_folder(run_id), run_id, grace + MARGIN, arguments)
-        state = _state_of(journal, run_id)
-    if not ended:
+        paused = _paused(journal, run_id)
+        if not paused:
+            return _stop(run_id, arguments, space, journal)
+    return _call_off(paused, arguments, space)
+
+
+def _stop(run_id: str, arguments: Namespace, space: Workspace, journal: Journal) -> int:
+    """Signal the run's process and wait for the run's end."""
+    state = _state_of(journal, run_id)
+    if state != "running":
+        print(f"run {run_id} is not running: it is {state}")
+        return EXIT_OK
+    grace = space.settings.grace if arguments.grace is None else arguments.grace
+    if not _ended(space.run_folder(run_id), run_id, grace + MARGIN, arguments):
         print(
             f"run {run_id} was told to stop and is still running after {grace + MARGIN:g} s: "
             f"`framework0 cancel --force {run_id}` kills it"
         )
         return EXIT_RUN_FAILED
-    print(f"run {run_id} {_ending(state, run_id)}")
+    print(f"run {run_id} {_ending(_state_of(journal, run_id), run_id)}")
+    return EXIT_OK
+
+
+def _paused(journal: Journal, run_id: str) -> list[str]:
+    """Return the run and the paused ones inside it, innermost first; nothing when it is not paused."""
+    found = [
+        run.run_id
+        for run in journal.runs()
+        if run.state == "paused" and (run.run_id == run_id or run.run_id.startswith(f"{run_id}."))
+    ]
+    return sorted(found, key=len, reverse=True) if run_id in found else []
+
+
+def _call_off(run_ids: Sequence[str], arguments: Namespace, space: Workspace) -> int:
+    """End paused runs, under the warden, since steps of ``finally`` may run."""
+    from framework0.cli.troubles import reported
+    from framework0.runner import guarded
+
+    grace = space.settings.grace if arguments.grace is None else arguments.grace
+    return guarded(lambda: reported(lambda: _called_off(run_ids, grace, space)), grace)
+
+
+def _called_off(run_ids: Sequence[str], grace: float, space: Workspace) -> int:
+    from framework0.assembly import Options, call_off
+    from framework0.cli.resume import explained_lock
+    from framework0.cli.running import attach
+    from framework0.cli.watching import Quiet
+    from framework0.workspace import user_name
+
+    for run_id in run_ids:
+        signals: list[Signals] = []
+
+        def begun(run: Run, kept: list[Signals] = signals) -> None:
+            kept.append(attach(run, space, Quiet()))
+
+        try:
+            with explained_lock(run_id):
+                options = Options(grace=grace, on_run=begun)
+                result = call_off(run_id, user_name(), workspace=space, options=options)
+        finally:
+            for handler in signals:
+                handler.__exit__()
+        print(f"run {run_id} {_ending(result.state, run_id)}")
     return EXIT_OK
 
 

@@ -195,11 +195,11 @@ def _run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
         )
     options.observer = watcher_for(arguments, echo=options.echo)
 
-    def attach(run: Run) -> None:
+    def begun(run: Run) -> None:
         gc.enable()
-        signals.append(_attach(run, space, options.observer))
+        signals.append(attach(run, space, options.observer))
 
-    options.on_run = attach
+    options.on_run = begun
     try:
         result = start(options)
     finally:
@@ -207,12 +207,20 @@ def _run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
         for handler in signals:
             handler.__exit__()
         close_watcher(options)
-    _last_word(arguments, result, options.observer)
+    received = next((handler.received for handler in signals if handler.received), None)
+    try:
+        _last_word(arguments, result, options.observer)
+    except OSError:
+        if received is None:
+            raise
+        # The terminal was closed, and the hang-up ended the run: its exit code is that of the signal.
+        from framework0.cli.troubles import drop_what_is_buffered
+
+        drop_what_is_buffered()
     if result.ok:
         return EXIT_OK
     if result.state == "paused":
         return EXIT_PAUSED
-    received = next((handler.received for handler in signals if handler.received), None)
     if received is None:
         return EXIT_RUN_FAILED
     from framework0.runner import exit_code_for
@@ -228,7 +236,7 @@ def _debug() -> None:
     configure(debug=True)
 
 
-def _attach(run: Run, space: Workspace, watcher: Any) -> Signals:
+def attach(run: Run, space: Workspace, watcher: Any) -> Signals:
     """Have signals end the run, tell others whom to signal, and let the watcher know the plan."""
     from framework0.cli.responsible import note_responsible
     from framework0.runner import Signals

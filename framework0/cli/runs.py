@@ -49,7 +49,7 @@ def configure(parser: ArgumentParser) -> None:
     prune = parser.add_subparsers(dest="action", metavar="prune").add_parser(
         "prune",
         help="remove runs with all that belongs to them",
-        description="Remove runs that have ended. A run that is running always stays.",
+        description="Remove runs that have ended. A run that is running or paused always stays.",
     )
     prune.add_argument(
         "--keep",

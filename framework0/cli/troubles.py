@@ -48,10 +48,10 @@ def reported(command: Callable[[], int]) -> int:  # noqa: PLR0911
         return EXIT_INTERRUPTED
     except BrokenPipeError:
         # The reader has gone (`| head`).
-        _drop_what_is_buffered()
+        drop_what_is_buffered()
         return EXIT_BROKEN_PIPE
     except OSError as error:
-        _drop_what_is_buffered()
+        drop_what_is_buffered()
         say(f"{error.filename or 'input/output'}: {error.strerror or error} (errno {error.errno})")
         return EXIT_WORKSPACE
     # The last stop: a person gets a sentence and a file to send, not a traceback.
@@ -68,12 +68,13 @@ def _code_of(command: Callable[[], int]) -> int:
         return end.code if isinstance(end.code, int) else int(bool(end.code))
 
 
-def _drop_what_is_buffered() -> None:
+def drop_what_is_buffered() -> None:
     """Have output that cannot be written not be tried again, with a complaint, when Python exits."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def say(message: str) -> None:

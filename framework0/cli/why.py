@@ -82,11 +82,24 @@ def _headline(story: RunStory) -> Sequence[str]:
     if story.state == "interrupted":
         process = story.history.summary
         lines.append(f"its process {process.pid} on {process.host} is gone and recorded no end")
+    if story.state == "cancelled":
+        lines += _called_off(story)
     if story.state == "paused":
         from framework0.cli.pauses import pause_lines
 
         lines += pause_lines(story.plan, story.history)
     return lines
+
+
+def _called_off(story: RunStory) -> Iterator[str]:
+    """Yield who ended a paused run, and when, if somebody did."""
+    from framework0.assembly import CALLED_OFF
+    from framework0.cli.times import clock_text
+    from framework0.runner import THE_RUN
+
+    told = story.history.decisions.get((THE_RUN, CALLED_OFF))
+    if told is not None:
+        yield f"it was paused, and called off by {told['who']}, {clock_text(told['at'])}"
 
 
 def _lines(explanation: Explanation) -> Iterator[str]:

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from framework0.runner.limited_run import Pools as Pools
     from framework0.runner.limited_state import LimitedState as LimitedState
     from framework0.runner.moves import MOVES as MOVES
+    from framework0.runner.moves import RUN_PAUSED as RUN_PAUSED
     from framework0.runner.moves import STATES as STATES
     from framework0.runner.pausing import PausableState as PausableState
     from framework0.runner.plan import Plan as Plan
@@ -132,6 +133,7 @@ _HOMES = {
     "Plan": "plan",
     "Pools": "limited_run",
     "RUNNING": "journal",
+    "RUN_PAUSED": "moves",
     "Recorder": "seams",
     "Run": "run",
     "RunHeader": "journal",
@@ -176,6 +178,7 @@ __all__ = [
     "PASSED",
     "QUESTION",
     "RUNNING",
+    "RUN_PAUSED",
     "SKIPPED",
     "STATES",
     "STOPPED",

@@ -33,7 +33,9 @@ AT_ONCE: Final = 0.3
 SAME_SIGNAL: Final = 0.2
 """Seconds in which signals count as one: many senders signal a process and then its whole group."""
 
-_FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM))
+_HANGUP: Final = getattr(signal, "SIGHUP", signal.SIGTERM)
+
+_FORWARDED: Final = (signal.SIGINT, signal.SIGTERM, _HANGUP)
 
 _warden: int | None = None
 
@@ -146,7 +148,8 @@ class _Guard:
 
     def _hear(self, received: signal.struct_siginfo) -> None:
         # What the terminal sends (si_code > 0) it sends to the whole foreground group: the child has it.
-        if received.si_code <= 0:
+        # But that it was closed, the kernel tells the leader of the session alone.
+        if received.si_code <= 0 or (received.si_signo == _HANGUP and os.getsid(0) == os.getpid()):
             os.kill(self._pid, received.si_signo)
         now = monotonic()
         if self._first is None or self._deadline is None:

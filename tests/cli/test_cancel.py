@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import subprocess
+import sys
 
 import pytest
 
@@ -203,3 +204,99 @@ def test_a_signal_ends_the_run_with_its_exit_code(workspace, waiting_run, number
     assert json.loads(stdout.splitlines()[-1])["state"] == "cancelled"
     assert state_of(workspace, run_id) == "cancelled"
     assert holder(lock_of(workspace, run_id)) is None
+
+
+PAUSED = """
+metadata: {name: paused}
+order: graph
+steps:
+  - {name: first, module: steps, function: note, args: {text: first}, breakpoint: after}
+  - {name: second, module: steps, function: note, args: {text: second}, depends_on: [first]}
+on_failure:
+  - {name: mourn, module: steps, function: note, args: {text: mourned}}
+finally:
+  - {name: tidy, module: steps, function: note, args: {text: tidied}}
+"""
+
+
+@pytest.fixture
+def paused_run(workspace, framework0):
+    """A run that waits behind its first step; returns its id."""
+    (workspace / "paused.yaml").write_text(PAUSED)
+    assert framework0("run", "paused.yaml", "--name", "waits").code == 6
+    return json.loads(framework0("runs", "--json").stdout)[0]["id"]
+
+
+def test_a_paused_run_is_ended_for_good_with_its_clean_up(framework0, workspace, paused_run):
+    assert framework0("cancel").code == 4
+    said = framework0("cancel", "waits")
+    assert said.code == 0, said.stderr
+    assert said.stdout.endswith(
+        f"run {paused_run} cancelled: `framework0 resume {paused_run}` goes on from there\n"
+    )
+    assert state_of(workspace, paused_run) == "cancelled"
+    assert (workspace / "notes").read_text() == "first\ntidied\n"
+    told = json.loads(framework0("show", "--json").stdout)
+    assert {step["name"]: step["state"] for step in told["steps"]} == {
+        "first": "succeeded",
+        "second": "cancelled",
+        "mourn": "skipped",
+        "tidy": "succeeded",
+    }
+    assert "called off by" in framework0("why", "waits").stdout
+    assert framework0("continue", "waits").code == 2
+    assert framework0("cancel", "waits").stdout.endswith("is not running: it is cancelled\n")
+
+
+def test_a_run_that_was_called_off_can_be_taken_up_where_it_stood(framework0, paused_run):
+    framework0("cancel", "waits")
+    assert framework0("resume", "waits").code == 6
+    assert framework0("continue", "waits").code == 0
+    assert "called off" not in framework0("why", "waits").stdout
+
+
+def test_prune_leaves_what_waits_for_a_person(framework0, workspace, paused_run):
+    framework0("run", "one.yaml")
+    assert "1 run removed" in framework0("runs", "prune", "--keep", "0").stderr
+    assert state_of(workspace, paused_run) == "paused"
+    framework0("cancel", "waits")
+    assert "1 run removed" in framework0("runs", "prune", "--keep", "0").stderr
+
+
+CUT = """
+import os, signal, sys
+from framework0.runner.journal.writer import HistoryWriter
+
+commit = HistoryWriter.commit
+left = int(sys.argv.pop(1))
+
+
+def dying(writer, entries, changes=(), row=None):
+    global left
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+    commit(writer, entries, changes, row)
+
+
+HistoryWriter.commit = dying
+from framework0.cli.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("commits", "left"), [(0, "paused"), (1, "interrupted")])
+def test_killed_while_it_is_called_off_a_run_is_paused_or_can_go_on(
+    framework0, workspace, paused_run, environment, commits, left
+):
+    script = workspace / "cut.py"
+    script.write_text(CUT)
+    command = [sys.executable, str(script), str(commits), "cancel", "waits"]
+    subprocess.run(command, cwd=workspace, env=environment, capture_output=True, check=False)
+    assert state_of(workspace, paused_run) == left
+    assert framework0("cancel", "waits").code == 0
+    if left == "interrupted":
+        assert framework0("resume", "waits").code == 6
+        assert framework0("cancel", "waits").code == 0
+    assert state_of(workspace, paused_run) == "cancelled"

@@ -189,8 +189,8 @@ class Journal:
         """Remove ended and interrupted runs with all that belongs to them; return their ids.
 
         Those beyond the newest ``keep`` go, and those that began more than ``older_than`` seconds
-        before ``now``; with both, a run must be both. A living run always stays. The runs inside a
-        run stay or go with it, and do not count.
+        before ``now``; with both, a run must be both. A living run always stays, and so does a paused
+        one. The runs inside a run stay or go with it, and do not count.
         """
         # Brings shutil along, which costs more than the rest of the journal.
         from framework0.runner.journal import prune

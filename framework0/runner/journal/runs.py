@@ -8,6 +8,7 @@ from framework0.errors import JournalCorrupt, RunNotFound
 from framework0.runner.journal.runrow import COLUMNS, RunRow
 from framework0.runner.journal.schema import BATCH_BITS
 from framework0.runner.journal.values import DAMAGED, INTERRUPTED, RUNNING, RunSummary
+from framework0.runner.moves import RUN_PAUSED
 from framework0.runner.seams import SUCCEEDED
 from framework0.workspace import holder
 
@@ -105,7 +106,8 @@ def _none_fits(runs: Sequence[RunSummary]) -> str:
 def prunable(runs: Sequence[RunSummary], keep: int | None, since: float | None) -> list[RunSummary]:
     """Return those of ``runs``, newest first, beyond the newest ``keep`` and begun up to ``since``.
 
-    A run that lives stays, and what runs inside another run goes the way of the outermost.
+    A run that lives stays, and so does one that waits for a person: neither has ended. What runs inside
+    another run goes the way of the outermost.
     """
     by_id = {run.run_id: run for run in runs}
     outermost = {run.run_id: _outermost(run, by_id) for run in runs}
@@ -113,7 +115,7 @@ def prunable(runs: Sequence[RunSummary], keep: int | None, since: float | None) 
     going = {
         run.run_id
         for place, run in enumerate(first)
-        if run.state != RUNNING
+        if run.state not in (RUNNING, RUN_PAUSED)
         and (keep is None or place >= keep)
         and (since is None or run.created_at <= since)
     }

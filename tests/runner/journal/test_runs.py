@@ -214,6 +214,16 @@ def test_the_runs_inside_a_run_stay_or_go_with_it_and_do_not_count(journal, fini
     assert journal.prunable() == journal.prune() == []
 
 
+def test_a_run_that_waits_for_a_person_is_never_pruned_nor_what_it_began(
+    journal, header, record, finished
+):
+    recorder = journal.begin(header("waits"), 1)
+    recorder.finish("paused")
+    finished("waits.0", parent="waits")
+    finished("ended")
+    assert journal.prune(keep=0) == ["ended"]
+
+
 def test_a_living_run_is_never_pruned(journal, path, header, record):
     recorder = journal.begin(header(), 1)
     assert journal.prune(keep=0) == []
