@@ -37,7 +37,7 @@ demo: $(VENV)/.core ## Run a real recipe over a real CSV and show what it left i
 	    "  framework0 run orchestrator/recipes/enhanced_example.yaml --input region=north" \
 	    "  framework0 --help                 and docs/getting_started.md, a quarter of an hour"
 
-test: $(VENV)/.dev ## Run the whole test suite with branch coverage (95 % or it fails)
+test: $(VENV)/.dev .engines/.made ## Run the whole test suite with branch coverage (95 % or it fails)
 	@rm -f .coverage .coverage.*
 	@$(PY) -m coverage run -m pytest -n 4 --dist worksteal -q $(ARGS)
 	@$(PY) -m coverage combine --quiet
@@ -90,7 +90,7 @@ lock: $(VENV)/.dev ## Refresh the locked requirements (needs the network)
 	done
 
 clean: ## Remove everything that was built, the virtual environment too
-	@rm -rf $(VENV) .bench site dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache \
+	@rm -rf $(VENV) .bench .engines site dist build .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache \
 	    .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -109,6 +109,11 @@ $(VENV)/.core: requirements-core.txt pyproject.toml | $(PY)
 $(VENV)/.dev: requirements-dev.txt $(VENV)/.core
 	@echo "Installing what the tests and checks need (once) ..." >&2
 	@$(PIP) install --require-hashes -r requirements-dev.txt
+	@touch $@
+
+# Engines that no package index holds, for the tests of clusters: in a folder of their own, without root.
+.engines/.made: .ci/engines
+	@$(SHELL) .ci/engines .engines
 	@touch $@
 
 # The peers are in an environment of their own, made by the same interpreter: nothing of theirs is ours.

@@ -10,6 +10,9 @@
     │   ├─ JournalError                   4   the journal cannot be read or written
     │   │   ├─ JournalCorrupt             4   its content is not what was written
     │   │   └─ JournalFromTheFuture       4   a newer version wrote it
+    │   ├─ StoreError                     4   the file of a shared context cannot be read or written
+    │   │   ├─ StoreCorrupt               4   its content is not what was written
+    │   │   └─ StoreFromTheFuture         4   a newer version wrote it
     │   ├─ ArtifactError                  4   an artifact cannot be written, or is not what was
     │   ├─ RunNotFound                    4   no run has that id
     │   └─ LockHeld                       4   somebody alive holds it; says who
@@ -19,6 +22,8 @@
     │   ├─ VersionConflict                1   the key moved on since it was read
     │   ├─ OperationReused                1   the id of a call was used for another before
     │   ├─ StoreUnavailable               1   the cluster or server that keeps it does not answer
+    │   ├─ MergeConflict                  1   both sides changed a key, each in its way
+    │   ├─ TypeMismatch                   1   a value is not of the type it was read as
     │   ├─ HistoryTrimmed                 1   the past asked for is no longer kept
     │   ├─ BusError                       1   the bus, or a channel between processes, refused a call
     │   │   ├─ BusClosed                  1   it has been closed, or the other process is gone
@@ -47,6 +52,8 @@ EXIT_PAUSED = 6
 EXIT_BUG = 70
 EXIT_INTERRUPTED = 130
 EXIT_TERMINATED = 143
+
+_CONFLICTS_SHOWN = 5
 
 
 class Place:
@@ -173,6 +180,18 @@ class JournalFromTheFuture(JournalError):
     """The journal was written by a newer version; it is refused, never rewritten."""
 
 
+class StoreError(WorkspaceError):
+    """The file of a shared context cannot be read or written; nothing was overwritten."""
+
+
+class StoreCorrupt(StoreError):
+    """The content of a context's file is not what was written; the message says where."""
+
+
+class StoreFromTheFuture(StoreError):
+    """A context's file was written by a newer version; it is refused, never rewritten."""
+
+
 class ArtifactError(WorkspaceError):
     """A value kept as a file cannot be written or read, or is not what was written."""
 
@@ -239,6 +258,27 @@ class StoreUnavailable(ContextError):
     def __init__(self, message: str, *, happened: bool | None) -> None:
         super().__init__(message)
         self.happened = happened
+
+
+class MergeConflict(ContextError):
+    """Both sides of a merge changed a key since their base; ``conflicts`` has each key and both sides."""
+
+    def __init__(self, conflicts: tuple[object, ...]) -> None:
+        shown = "; ".join(map(str, conflicts[:_CONFLICTS_SHOWN]))
+        more = len(conflicts) - _CONFLICTS_SHOWN
+        super().__init__(
+            f"both sides changed {shown}{f' and {more} more' if more > 0 else ''}: nothing was merged; "
+            "choose with strategy='ours', 'theirs' or a function of each conflict"
+        )
+        self.conflicts = conflicts
+
+
+class TypeMismatch(ContextError):
+    """A value was read as a type it does not have; ``path`` leads to the offending part."""
+
+    def __init__(self, message: str, *, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class HistoryTrimmed(ContextError):

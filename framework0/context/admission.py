@@ -8,7 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from framework0.context.change import Entry, Write
+    from framework0.context.change import Change, Entry, Write
 
 
 def check_expected(
@@ -25,6 +25,15 @@ def check_expected(
         actual = 0 if entry is None else entry.version
         if actual != wanted:
             raise VersionConflict(key, wanted, actual)
+
+
+def check_order(change: Change, version: int) -> None:
+    """Raise ContextError when ``change``, which happened elsewhere, cannot follow ``version``."""
+    if change.version <= version:
+        raise ContextError(
+            f"version {change.version} of {change.key!r} cannot follow version {version}: load "
+            "changes in their order, each once"
+        )
 
 
 def check_room(entries: Mapping[str, Entry], writes: Sequence[Write], room: int) -> None:

@@ -212,13 +212,11 @@ class MemoryStore:
 
     def load(self, changes: Iterable[Change]) -> None:
         """Take over changes that already happened elsewhere, oldest first."""
+        from framework0.context.admission import check_order
+
         with self._lock:
             for change in changes:
-                if change.version <= self._version:
-                    raise ContextError(
-                        f"version {change.version} of {change.key!r} cannot follow version "
-                        f"{self._version}: load changes in their order, each once"
-                    )
+                check_order(change, self._version)
                 if change.expires is not None:
                     self._end_later(change.key, change.expires - time())
                 elif self._expiry is not None:

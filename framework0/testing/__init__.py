@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from framework0.testing.clock import FakeClock as FakeClock
     from framework0.testing.executor import FakeExecutor as FakeExecutor
     from framework0.testing.golden import Golden as Golden
+    from framework0.testing.log import FakeLog as FakeLog
+    from framework0.testing.log import Machines as Machines
     from framework0.testing.pools import FakePools as FakePools
     from framework0.testing.reciperun import RecipeRun as RecipeRun
     from framework0.testing.reciperun import run_in_scratch as run_in_scratch
@@ -25,9 +27,11 @@ if TYPE_CHECKING:
 _HOMES = {
     "FakeClock": "clock",
     "FakeExecutor": "executor",
+    "FakeLog": "log",
     "FakePools": "pools",
     "FakeStore": "store",
     "Golden": "golden",
+    "Machines": "log",
     "MemoryRecorder": "recorder",
     "RecipeRun": "reciperun",
     "StepRun": "steprun",
@@ -38,9 +42,11 @@ _HOMES = {
 __all__ = [
     "FakeClock",
     "FakeExecutor",
+    "FakeLog",
     "FakePools",
     "FakeStore",
     "Golden",
+    "Machines",
     "MemoryRecorder",
     "RecipeRun",
     "StepRun",

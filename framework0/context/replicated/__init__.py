@@ -1,0 +1,46 @@
+"""A context that several servers share through an engine of several machines (etcd, NATS JetStream).
+
+In reading order: ``log`` (the seam to an engine), ``etcd`` and ``nats`` behind it, ``facts`` (what a
+record says, pure), ``replica`` (one server's copy, and trying out beside it), ``store`` (the whole).
+"""
+
+from __future__ import annotations
+
+from framework0.doors import opening
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from framework0.context.replicated.engines import open_log
+    from framework0.context.replicated.log import (
+        Away,
+        Moved,
+        Record,
+        SharedLog,
+        Snapshot,
+        Trimmed,
+    )
+    from framework0.context.replicated.store import ReplicatedStore
+
+_HOME = {
+    "Away": "log",
+    "Moved": "log",
+    "Record": "log",
+    "ReplicatedStore": "store",
+    "SharedLog": "log",
+    "Snapshot": "log",
+    "Trimmed": "log",
+    "open_log": "engines",
+}
+
+__all__ = [
+    "Away",
+    "Moved",
+    "Record",
+    "ReplicatedStore",
+    "SharedLog",
+    "Snapshot",
+    "Trimmed",
+    "open_log",
+]
+
+__getattr__ = opening(__name__, _HOME)

@@ -1,0 +1,55 @@
+"""From the address of a cluster to its log: ``etcd://host:port,host:port/name`` and ``nats://…``."""
+
+from __future__ import annotations
+
+import re
+
+from framework0.errors import UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Final
+
+    from framework0.context.replicated.log import SharedLog
+
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
+_PORTS: Final = {"etcd": 2379, "nats": 4222}
+_LAST_PORT: Final = 65_535
+_EXAMPLE: Final = "etcd://10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379/production"
+
+
+def open_log(url: str, *, timeout: float = 2.0) -> SharedLog:
+    """Return the log at ``url``; nothing is asked of the engine yet.
+
+    ``timeout`` is how many seconds one question to one server may take. Raises
+    :class:`~framework0.errors.UsageError` for an address that names none.
+    """
+    scheme, _, rest = url.partition("://")
+    if scheme not in _PORTS:
+        raise UsageError(f"{url!r} is no address of a cluster: it begins with etcd:// or nats://")
+    servers, _, name = rest.partition("/")
+    name = name.rstrip("/") or "default"
+    if not _NAME.fullmatch(name):
+        raise UsageError(
+            f"{name!r} cannot name a context on {scheme}: up to 64 letters, digits, '-' and '_'"
+        )
+    addresses = [_address(text, url, _PORTS[scheme]) for text in servers.split(",") if text]
+    if not addresses:
+        raise UsageError(f"{url!r} names no server; an example: {_EXAMPLE}")
+    if scheme == "etcd":
+        from framework0.context.replicated.etcd import EtcdLog
+
+        return EtcdLog(addresses, f"/framework0/{name}", timeout=timeout)
+    from framework0.context.replicated.nats import NatsLog
+
+    where = [f"nats://{host}:{port}" for host, port in addresses]
+    return NatsLog(where, name, replicas=min(3, len(where)), timeout=timeout)
+
+
+def _address(text: str, url: str, default: int) -> tuple[str, int]:
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        return text, default
+    if not port.isdecimal() or not 0 < int(port) <= _LAST_PORT:
+        raise UsageError(f"{port!r} is no port in {url!r}; an example: {_EXAMPLE}")
+    return host.strip("[]"), int(port)

@@ -1,0 +1,173 @@
+"""Real engines of three nodes on loopback, started by the tests that need them and ended with them."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+NODES = 3
+_PATIENCE = 60.0
+
+
+def free_ports(count: int) -> list[int]:
+    """Return ports that were free a moment ago, all different."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for each in sockets:
+            each.bind(("127.0.0.1", 0))
+        return [each.getsockname()[1] for each in sockets]
+
+
+def wait_until(holds: Callable[[], bool], what: str, patience: float = _PATIENCE) -> None:
+    """Return once ``holds()``; fail saying ``what`` when it takes longer than ``patience`` seconds."""
+    end = time.monotonic() + patience
+    while not holds():
+        assert time.monotonic() < end, f"not within {patience} s: {what}"
+        time.sleep(0.02)
+
+
+class Cluster(ABC):
+    """Three processes of one engine, each with its folder; nodes may be killed, stopped, started."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.processes: dict[int, subprocess.Popen[bytes]] = {}
+        ports = free_ports(3 * NODES)
+        self.client_ports = ports[:NODES]
+        self.peer_ports = ports[NODES : 2 * NODES]
+        self.watch_ports = ports[2 * NODES :]
+
+    @abstractmethod
+    def command(self, node: int) -> list[str]:
+        """Return how ``node`` is started."""
+
+    @abstractmethod
+    def ready(self, node: int) -> bool:
+        """Whether ``node`` says that it has a leader and takes writes."""
+
+    def start(self, node: int) -> None:
+        """Start ``node``, again or for the first time."""
+        home = self.folder / str(node)
+        home.mkdir(parents=True, exist_ok=True)
+        with open(home / "log", "ab") as log:
+            self.processes[node] = subprocess.Popen(
+                self.command(node), stdout=log, stderr=log, start_new_session=True
+            )
+
+    def signal(self, node: int, number: signal.Signals) -> None:
+        """Send ``number`` to ``node``; KILL is waited for."""
+        process = self.processes[node]
+        process.send_signal(number)
+        if number == signal.SIGKILL:
+            process.wait()
+
+    def __enter__(self) -> Self:
+        try:
+            for node in range(NODES):
+                self.start(node)
+            for node in range(NODES):
+                wait_until(lambda node=node: self.ready(node), f"node {node} is ready")
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for process in self.processes.values():
+            with contextlib.suppress(ProcessLookupError):
+                process.send_signal(signal.SIGCONT)
+            process.kill()
+        for process in self.processes.values():
+            process.wait()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+
+class EtcdCluster(Cluster):
+    """Three members of etcd."""
+
+    @property
+    def url(self) -> str:
+        """Where the cluster is, as a store's address."""
+        return "etcd://" + ",".join(f"127.0.0.1:{port}" for port in self.client_ports)
+
+    def command(self, node: int) -> list[str]:
+        """Return the command of a member that knows the two others."""
+        client = f"http://127.0.0.1:{self.client_ports[node]}"
+        peer = f"http://127.0.0.1:{self.peer_ports[node]}"
+        members = ",".join(
+            f"n{each}=http://127.0.0.1:{port}" for each, port in enumerate(self.peer_ports)
+        )
+        return [
+            engine("etcd"),
+            *("--name", f"n{node}", "--data-dir", str(self.folder / str(node) / "data")),
+            *("--listen-client-urls", client, "--advertise-client-urls", client),
+            *("--listen-peer-urls", peer, "--initial-advertise-peer-urls", peer),
+            *("--initial-cluster", members, "--initial-cluster-state", "new"),
+            *("--log-level", "error", "--logger", "zap"),
+        ]
+
+    def ready(self, node: int) -> bool:
+        """Ask the member whether it is healthy: it then has a leader."""
+        return '"true"' in _page(f"http://127.0.0.1:{self.client_ports[node]}/health")
+
+
+class NatsCluster(Cluster):
+    """Three servers of NATS with JetStream, which write to the disk before they answer."""
+
+    @property
+    def url(self) -> str:
+        """Where the cluster is, as a store's address."""
+        return "nats://" + ",".join(f"127.0.0.1:{port}" for port in self.client_ports)
+
+    def command(self, node: int) -> list[str]:
+        """Write the configuration of a server that knows the two others; return how it starts."""
+        home = self.folder / str(node)
+        routes = [
+            f"nats://127.0.0.1:{port}" for each, port in enumerate(self.peer_ports) if each != node
+        ]
+        configuration = home / "nats.conf"
+        configuration.write_text(
+            f'server_name: "n{node}"\nlisten: "127.0.0.1:{self.client_ports[node]}"\n'
+            f'http: "127.0.0.1:{self.watch_ports[node]}"\n'
+            f'jetstream {{ store_dir: "{home}/data", sync_interval: always }}\n'
+            f'cluster {{ name: "tests", listen: "127.0.0.1:{self.peer_ports[node]}",'
+            f" routes: {json.dumps(routes)} }}\n",
+            encoding="utf-8",
+        )
+        return [engine("nats-server"), "-c", str(configuration)]
+
+    def ready(self, node: int) -> bool:
+        """Ask the server whether JetStream works: it then has a meta leader."""
+        return '"ok"' in _page(f"http://127.0.0.1:{self.watch_ports[node]}/healthz")
+
+
+def engine(name: str) -> str:
+    """Return the path of an engine's program, which ``make test`` has installed."""
+    found = shutil.which(name, path=os.pathsep.join([*_PLACES, os.environ.get("PATH", "")]))
+    assert found is not None, f"{name} is missing: make test installs it"
+    return found
+
+
+def _page(url: str) -> str:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return str(answer.read(), "utf-8", "replace")
+    except OSError:
+        return ""
+
+
+_ROOT = Path(__file__).resolve().parents[2]
+_PLACES = (str(_ROOT / ".engines" / "usr" / "bin"), str(Path(os.sys.executable).parent))
