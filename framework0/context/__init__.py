@@ -4,7 +4,7 @@ In reading order: ``change`` (what a change is, and the seam behind which they l
 ``patterns`` (what may be stored, under which keys), ``history`` (looking back, pure), ``memory``
 (the store), ``reading`` and ``writing`` (what can be asked and done), ``context`` and ``view`` (the
 whole, and one step's sight of it), ``dispatcher`` (subscriptions), ``changelog`` (the table in a
-run's journal).
+run's journal), ``bus`` (messages that are not kept).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from framework0.doors import opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from framework0.context.bus.memory import MemoryBus
     from framework0.context.change import Author, Change, Entry, Request, Store, Write
     from framework0.context.changelog import ChangeLog
     from framework0.context.context import Context
@@ -34,6 +35,7 @@ _HOME = {
     "ContextView": "view",
     "Diff": "history",
     "Entry": "change",
+    "MemoryBus": "bus.memory",
     "MemoryStore": "memory",
     "Request": "change",
     "Snapshot": "snapshot",
@@ -59,6 +61,7 @@ __all__ = [
     "ContextView",
     "Diff",
     "Entry",
+    "MemoryBus",
     "MemoryStore",
     "Request",
     "Snapshot",

@@ -1,14 +1,23 @@
-"""What waits for one subscriber: three bounded queues, one per answer to "what if it is full?"."""
+"""What waits for one subscriber: three bounded queues, one per answer to "what if it is full?".
+
+The context's subscriptions keep changes in them, the inboxes of a bus messages.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict, deque
-from typing import TYPE_CHECKING, Protocol
+from operator import attrgetter
 
 from framework0.errors import ContextError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from framework0.context.change import Change
+    from collections.abc import Callable, Hashable
+    from typing import Any, Final, Protocol
+
+    KeyOf = Callable[[Any], Hashable]
+else:
+    Protocol = object
 
 CONFLATE = "conflate"
 DROP_OLDEST = "drop_oldest"
@@ -16,12 +25,12 @@ BLOCK = "block"
 
 
 class Queue(Protocol):
-    """Changes in version order. Its user holds a lock around every call."""
+    """Items in the order they came. Its user holds a lock around every call."""
 
-    def put(self, change: Change) -> int:
-        """Add a change and return how many older ones were given up for it."""
+    def put(self, item: Any) -> int:
+        """Add an item and return how many older ones were given up for it."""
 
-    def take(self, count: int) -> list[Change]:
+    def take(self, count: int) -> list[Any]:
         """Remove and return up to ``count`` of the oldest."""
 
     def __len__(self) -> int:
@@ -32,24 +41,26 @@ class Queue(Protocol):
 
 
 class DroppingQueue:
-    """Gives up the oldest changes: what arrives last matters most."""
+    """Gives up the oldest items: what arrives last matters most."""
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, key_of: KeyOf) -> None:
+        # Only conflation asks what an item is about.
+        del key_of
         self._limit = limit
-        self._waiting: deque[Change] = deque()
+        self._waiting: deque[Any] = deque()
 
     def __len__(self) -> int:
         return len(self._waiting)
 
-    def put(self, change: Change) -> int:
-        """Add a change; drop the oldest when there are too many."""
-        self._waiting.append(change)
+    def put(self, item: Any) -> int:
+        """Add an item; drop the oldest when there are too many."""
+        self._waiting.append(item)
         if len(self._waiting) <= self._limit:
             return 0
         self._waiting.popleft()
         return 1
 
-    def take(self, count: int) -> list[Change]:
+    def take(self, count: int) -> list[Any]:
         """Remove and return up to ``count`` of the oldest."""
         waiting = self._waiting
         return [waiting.popleft() for _ in range(min(count, len(waiting)))]
@@ -60,24 +71,25 @@ class DroppingQueue:
 
 
 class ConflatingQueue:
-    """When full, keeps only the newest change of each key: every key's latest state arrives.
+    """When full, keeps only the newest item of each key: every key's latest state arrives.
 
     Should more keys than the limit be waiting, the oldest are given up all the same. Once the
-    subscriber has caught up, every change is kept again.
+    subscriber has caught up, every item is kept again.
     """
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, key_of: KeyOf) -> None:
         self._limit = limit
-        self._all: deque[Change] = deque()
-        self._newest: OrderedDict[str, Change] = OrderedDict()
+        self._key_of = key_of
+        self._all: deque[Any] = deque()
+        self._newest: OrderedDict[Hashable, Any] = OrderedDict()
 
     def __len__(self) -> int:
         return len(self._all) or len(self._newest)
 
-    def put(self, change: Change) -> int:
-        """Add a change; from the limit on, it replaces an older one of the same key."""
+    def put(self, item: Any) -> int:
+        """Add an item; from the limit on, it replaces an older one of the same key."""
         if not self._newest:
-            self._all.append(change)
+            self._all.append(item)
             if len(self._all) <= self._limit:
                 return 0
             before = len(self._all)
@@ -86,10 +98,10 @@ class ConflatingQueue:
             self._all.clear()
             return before - len(self._newest) + self._drop()
         before = len(self._newest) + 1
-        self._keep(change)
+        self._keep(item)
         return before - len(self._newest) + self._drop()
 
-    def take(self, count: int) -> list[Change]:
+    def take(self, count: int) -> list[Any]:
         """Remove and return up to ``count`` of the oldest."""
         if self._newest:
             number = min(count, len(self._newest))
@@ -100,9 +112,10 @@ class ConflatingQueue:
         """Never: writers do not wait."""
         return False
 
-    def _keep(self, change: Change) -> None:
-        self._newest[change.key] = change
-        self._newest.move_to_end(change.key)
+    def _keep(self, item: Any) -> None:
+        key = self._key_of(item)
+        self._newest[key] = item
+        self._newest.move_to_end(key)
 
     def _drop(self) -> int:
         if len(self._newest) <= self._limit:
@@ -114,9 +127,9 @@ class ConflatingQueue:
 class BlockingQueue(DroppingQueue):
     """Gives up nothing: who writes waits until there is room again."""
 
-    def put(self, change: Change) -> int:
-        """Add a change; one transaction may exceed the limit, its writer waits afterward."""
-        self._waiting.append(change)
+    def put(self, item: Any) -> int:
+        """Add an item; one transaction may exceed the limit, its writer waits afterward."""
+        self._waiting.append(item)
         return 0
 
     def full(self) -> bool:
@@ -124,6 +137,7 @@ class BlockingQueue(DroppingQueue):
         return len(self._waiting) > self._limit
 
 
+_KEY_OF_CHANGE: Final = attrgetter("key")
 _QUEUES: dict[str, type[DroppingQueue | ConflatingQueue]] = {
     CONFLATE: ConflatingQueue,
     DROP_OLDEST: DroppingQueue,
@@ -131,11 +145,11 @@ _QUEUES: dict[str, type[DroppingQueue | ConflatingQueue]] = {
 }
 
 
-def make_queue(overflow: str, limit: int) -> Queue:
+def make_queue(overflow: str, limit: int, key_of: KeyOf = _KEY_OF_CHANGE) -> Queue:
     """Return the queue for an overflow policy; raises ContextError for an unknown one."""
     kind = _QUEUES.get(overflow)
     if kind is None:
         raise ContextError(f"overflow is one of {', '.join(sorted(_QUEUES))}, not {overflow!r}")
     if limit < 1:
-        raise ContextError(f"a subscription holds at least one change, not {limit}")
-    return kind(limit)
+        raise ContextError(f"a subscriber's queue holds at least one, not {limit}")
+    return kind(limit, key_of)
