@@ -293,6 +293,8 @@ def step_facts(step: StepStory) -> dict[str, Any]:
                 "seconds": record.outcome.seconds,
                 "cpu_seconds": record.outcome.cpu_seconds,
                 "peak_memory": record.outcome.peak_memory,
+                "read_bytes": record.outcome.read_bytes,
+                "written_bytes": record.outcome.written_bytes,
             }
             for record in step.attempts
         ],

@@ -45,7 +45,11 @@ class Failure(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How one attempt ended. Times are in seconds, ``peak_memory`` in bytes (0: not measured)."""
+    """How one attempt ended. Times are in seconds, memory in bytes (0: not measured).
+
+    ``read_bytes`` and ``written_bytes`` went through devices, as far as the kernel counts them: what a
+    process read from memory, or wrote to a memory file system, is not among them.
+    """
 
     state: str
     result: Any = None
@@ -53,6 +57,8 @@ class Outcome(NamedTuple):
     seconds: float = 0.0
     cpu_seconds: float = 0.0
     peak_memory: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0
 
 
 class StepContext(Protocol):

@@ -84,6 +84,8 @@ def test_json_holds_every_attempt_with_its_result_and_failure(framework0):
     framework0("run", "good.yaml")
     steps = json.loads(framework0("show", "--json").stdout)["steps"]
     assert [step["attempts"][0]["result"] for step in steps] == [[0, 1, 2, 3], 6, "hello you"]
+    used = ("seconds", "cpu_seconds", "peak_memory", "read_bytes", "written_bytes")
+    assert all(step["attempts"][0][name] >= 0 for step in steps for name in used)
 
 
 def test_the_context_is_what_the_run_left(framework0):

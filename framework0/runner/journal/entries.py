@@ -3,7 +3,8 @@
 A batch is a JSON list. Its entries, by their first item:
 
 - a number: an attempt, ``[node, name, attempt, state, final, at, seconds, cpu, peak]``, then, only
-  where there is more to say, an object with ``result``, ``failure``, ``reason`` and ``unkept``;
+  where there is more to say, an object with ``result``, ``failure``, ``reason``, ``unkept`` and ``io``
+  (bytes read and written). Keys of that object that a version does not know, it passes over;
 - ``"decide"``: ``["decide", node, kind, value]``;
 - ``"session"``: ``["session", at, pid, host]``;
 - ``"end"``: ``["end", state, at]``.
@@ -71,19 +72,21 @@ def _text(entry: Entry, result_bytes: int) -> str:
     if type(entry) is not AttemptRecord:
         return _other_text(entry)
     node, name, attempt, state, final, at, outcome, reason = entry
-    _, result, failure, seconds, cpu, peak = outcome
+    _, result, failure, seconds, cpu, peak, read, written = outcome
     # One row by hand: the encoder would spend most of its time on the digits of the three times.
     row = (
         f"[{node},{quoted(name)},{attempt},{quoted(state)},{1 if final else 0},"
         f"{_time(at)},{_time(seconds)},{_time(cpu)},{peak}"
     )
-    if result is None and failure is None and not reason:
+    if result is None and failure is None and not (reason or read or written):
         return f"{row}]"
     extra: dict[str, Any] = {}
     if failure is not None:
         extra["failure"] = failure
     if reason:
         extra["reason"] = reason
+    if read or written:
+        extra["io"] = (read, written)
     if result is not None:
         extra["result"] = result
     return _with_extra(row, extra, result_bytes)
@@ -159,7 +162,9 @@ def read_entry(item: list[Any], unkept: dict[tuple[int, int], int]) -> Entry:
     failure = _failure(extra["failure"]) if "failure" in extra else None
     if "unkept" in extra:
         unkept[node, attempt] = extra["unkept"]
-    outcome = Outcome(state, extra.get("result"), failure, seconds, cpu, peak)
+    outcome = Outcome(
+        state, extra.get("result"), failure, seconds, cpu, peak, *extra.get("io", (0, 0))
+    )
     reason = extra.get("reason", "")
     return AttemptRecord(node, name, attempt, state, bool(final), at, outcome, reason)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 
-from framework0.runner.processes.supervisor import ABANDONED, OVERDUE, STOPPED
+from framework0.runner.processes.supervisor import ABANDONED, MEASURED, OVERDUE, STOPPED
 from framework0.runner.seams import CANCELLED, FAILED, SUCCEEDED, TIMED_OUT, Failure, Outcome
 
 TYPE_CHECKING = False
@@ -47,6 +47,11 @@ def _ended_by_stop(stopped: str, outcome: Outcome | None) -> Outcome:
         # It had finished when the word to stop came; doing it again would be the worse answer.
         return outcome
     return Outcome(CANCELLED, None, Failure("cancelled", "the step was told to stop"))
+
+
+def used(report: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what the supervisor has measured, as fields of an outcome."""
+    return {name: report[name] for name in MEASURED}
 
 
 def how_ended(code: int) -> str:

@@ -122,7 +122,7 @@ class _Keeper:
         self._children.reap()
         ended = self._children.ended
         while ended:
-            pid, (status, _, _) = ended.popitem()
+            pid, (status, _) = ended.popitem()
             self._supervisors.discard(pid)
             if status != 0:
                 # It was killed, or could not end all of it: its step's orphans are ours now.

@@ -27,6 +27,9 @@ OVERDUE: Final = "overdue"
 STOPPED: Final = "stopped"
 ABANDONED: Final = "abandoned"
 
+MEASURED: Final = ("cpu_seconds", "peak_memory", "read_bytes", "written_bytes")
+"""What the report says of the step's process and those it waited for, by the names of an outcome's fields."""
+
 
 def main(descriptors: list[int], alive: int) -> int:
     """Run one attempt as asked on the control line; return this process's exit status.
@@ -76,7 +79,7 @@ def main(descriptors: list[int], alive: int) -> int:
 
 def report(why: str, **facts: Any) -> dict[str, Any]:
     """Return what the runner is told; ``why`` is empty when the step ended by itself."""
-    nothing = {"code": 0, "cpu_seconds": 0.0, "peak_memory": 0, "survivors": [], "stdout": ""}
+    nothing = {"code": 0, **dict.fromkeys(MEASURED, 0), "survivors": [], "stdout": ""}
     return {"why": why, "seconds": 0.0, **nothing, **facts}
 
 
@@ -113,12 +116,11 @@ class _Attempt:
         survivors = self._end(why)
         if self._tail is not None:
             self._tail.read_all()
-        status, processor, memory = self._children.ended.get(self._pid, (signal.SIGKILL, 0.0, 0))
+        status, measured = self._children.ended.get(self._pid, (signal.SIGKILL, ()))
         return report(
             why,
             code=os.waitstatus_to_exitcode(status),
-            cpu_seconds=processor,
-            peak_memory=memory,
+            **dict(zip(MEASURED, measured, strict=False)),
             survivors=survivors,
             stdout="" if self._tail is None else self._tail.text(),
         )

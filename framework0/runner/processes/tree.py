@@ -18,6 +18,7 @@ from framework0.tuples import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
+    from resource import struct_rusage
     from typing import Final
 
 TERM_GRACE: Final = 1.0
@@ -33,6 +34,7 @@ KILL_LIMIT: Final = 3.0
 """Seconds of SIGKILL rounds after which what still lives (uninterruptible, or another user's) is named."""
 
 _KIBIBYTE: Final = 1024
+_BLOCK: Final = 512
 
 _NEWEST: Final = 256
 """Process ids looked at, from the newest down, when hunting what forks faster than it is found."""
@@ -154,15 +156,15 @@ class Children:
     """Every child of this process, adopted ones included; nobody else in the process may reap.
 
     ``wait(seconds)`` sleeps until a child may have ended, at most that long. ``spare`` names children
-    that are none of our business. ``ended`` keeps the wait status and resource usage of each child
-    reaped whose id is in ``watched``.
+    that are none of our business. ``ended`` keeps the wait status of each child reaped whose id is in
+    ``watched``, and what it used: processor seconds, and bytes of memory, read and written.
     """
 
     def __init__(self, wait: Callable[[float], object], spare: Collection[int] = ()) -> None:
         self._wait = wait
         self.spare = spare
         self.watched: set[int] = set()
-        self.ended: dict[int, tuple[int, float, int]] = {}
+        self.ended: dict[int, tuple[int, tuple[float, ...]]] = {}
 
     def reap(self) -> bool:
         """Collect the children that have ended; False when there is no child any more."""
@@ -175,8 +177,7 @@ class Children:
                 return True
             if pid in self.watched:
                 self.watched.remove(pid)
-                processor = usage.ru_utime + usage.ru_stime
-                self.ended[pid] = (status, processor, usage.ru_maxrss * _KIBIBYTE)
+                self.ended[pid] = (status, _measured(usage))
 
     def left(self) -> bool:
         """Return whether anything below this process, the spared aside, may still live."""
@@ -221,3 +222,12 @@ class Children:
 
     def _all(self) -> list[Process]:
         return descendants(os.getpid(), self.spare)
+
+
+def _measured(usage: struct_rusage) -> tuple[float, ...]:
+    return (
+        usage.ru_utime + usage.ru_stime,
+        usage.ru_maxrss * _KIBIBYTE,
+        usage.ru_inblock * _BLOCK,
+        usage.ru_oublock * _BLOCK,
+    )

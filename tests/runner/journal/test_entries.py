@@ -29,6 +29,8 @@ outcomes = st.builds(
     numbers,
     numbers,
     st.integers(0),
+    st.integers(0),
+    st.integers(0),
 )
 attempts = st.builds(
     AttemptRecord,
@@ -129,6 +131,24 @@ def test_large_results_are_split_over_several_rows_of_one_commit(
         recorder.append(one, ())
     recorder.finish("succeeded")
     assert journal.read("run-1").attempts == tuple(sent)
+
+
+def test_bytes_that_went_through_devices_are_kept_where_there_were_any(journal, header, record):
+    sent = [record(0, read_bytes=4096), record(1, written_bytes=2**45, reason="why"), record(2)]
+    (batch,) = write_batches(sent, 10_000)
+    assert batch.text.count('"io"') == 2
+    recorder = journal.begin(header(), 3)
+    for one in sent:
+        recorder.append(one, ())
+    recorder.finish("succeeded")
+    assert journal.read("run-1").attempts == tuple(sent)
+
+
+def test_what_a_later_version_says_beside_an_attempt_is_passed_over(record):
+    (batch,) = write_batches([record(0, result=[1])], 10_000)
+    (item,) = json.loads(batch.text)
+    item[9]["from the future"] = {"more": 1}
+    assert read_entry(item, {}) == record(0, result=[1])
 
 
 def test_a_usual_record_takes_less_than_120_bytes(record):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import sys
 import threading
 import time
@@ -24,6 +25,17 @@ def test_arguments_go_in_and_the_result_comes_out(bench):
     assert outcome.seconds > 0
     assert outcome.cpu_seconds > 0
     assert outcome.peak_memory > 1_000_000
+
+
+def test_bytes_written_to_a_device_are_counted(bench, tmp_path):
+    text = f"open({str(tmp_path / 'theirs')!r}, 'wb').write(bytes(8_000_000))"
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_oublock
+    (tmp_path / "ours").write_bytes(bytes(8_000_000))
+    # As the kernel counts them here: nothing on a memory file system.
+    wanted = (resource.getrusage(resource.RUSAGE_SELF).ru_oublock - before) * 512
+    outcome = bench.run(f"def step(): {text}")
+    assert abs(outcome.written_bytes - wanted) < 1_000_000
+    assert outcome.read_bytes >= 0
 
 
 def test_positional_arguments_and_none_work_too(bench):
