@@ -12,12 +12,14 @@ from pathlib import Path
 from threading import Lock, Thread
 from typing import TYPE_CHECKING, Any, cast
 
-from framework0.errors import Framework0Error
+from framework0.context import check_json
+from framework0.errors import Framework0Error, ValueRefused
 from framework0.runner.processes.answers import answer
 from framework0.runner.processes.ends import (
     ended_by_supervisor,
     failed,
     how_ended,
+    used,
     with_survivors,
 )
 from framework0.runner.processes.launch import Keeper
@@ -211,7 +213,7 @@ class _Attempt:
             if self.job.progress is not None:
                 self.job.progress(*rest)
         else:
-            return answer(self.job, word, rest)
+            return _as_json(answer(self.job, word, rest))
         return None
 
     def judge(self, report: Mapping[str, Any]) -> Outcome:
@@ -229,11 +231,7 @@ class _Attempt:
             outcome = refused_memory(outcome, limit) if limit else outcome
         if report["survivors"]:
             outcome = with_survivors(outcome, report["survivors"])
-        return outcome._replace(
-            seconds=report["seconds"],
-            cpu_seconds=report["cpu_seconds"],
-            peak_memory=report["peak_memory"],
-        )
+        return outcome._replace(seconds=report["seconds"], **used(report))
 
 
 def _failure(fields: list[Any] | None) -> Failure | None:
@@ -243,6 +241,20 @@ def _failure(fields: list[Any] | None) -> Failure | None:
     *texts, bases = fields
     kind, message, where, trace = texts
     return Failure(kind, message, where, trace, tuple(bases))
+
+
+def _as_json(reply: dict[str, Any]) -> dict[str, Any]:
+    """Return the reply, or a refusal of a value that only travels to warm workers."""
+    if type(reply.get("value")) is list and "framework0.artifacts" in sys.modules:
+        try:
+            check_json(reply["value"])
+        except ValueRefused as refused:
+            text = (
+                f"{refused}; a step with a fresh process of its own (limits of memory or cpu, or such "
+                "variables in `env`) gets JSON alone from the context: hand it the value as a file"
+            )
+            return {"error": "ContextError", "message": text}
+    return reply
 
 
 def _command_outcome(report: Mapping[str, Any], accepted: Sequence[int]) -> Outcome:
