@@ -45,6 +45,9 @@ _ADD_SEALS: Final = 1033
 _GET_SEALS: Final = 1034
 _SEALS: Final = 0x1 | 0x2 | 0x4 | 0x8
 
+# Whether this system seals memory, once that was tried.
+_seals: bool | None = None
+
 _SPACE: Final = socket.CMSG_SPACE(MOST_DESCRIPTORS * 4) if hasattr(socket, "CMSG_SPACE") else 0
 
 
@@ -188,6 +191,27 @@ def _filled(parts: Iterable[Buffer]) -> int:
         os.close(descriptor)
         raise
     return descriptor
+
+
+def address_of(memory: mmap.mmap | memoryview) -> int:
+    """Return where in this process's memory a buffer begins; Python itself does not tell."""
+    import ctypes
+
+    # The first field of Py_buffer (Include/cpython/pybuffer.h), with more room than the rest needs.
+    buffer = (ctypes.c_void_p * 16)()
+    python = ctypes.pythonapi
+    python.PyObject_GetBuffer(ctypes.py_object(memory), ctypes.byref(buffer), 0)
+    address = buffer[0] or 0
+    python.PyBuffer_Release(ctypes.byref(buffer))
+    return address
+
+
+def can_seal() -> bool:
+    """Tell whether memory made in this process is sealed, so that others can be asked for the same."""
+    global _seals  # noqa: PLW0603
+    if _seals is None:
+        _seals = share([b""])[0].sealed()
+    return _seals
 
 
 def _new() -> int:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from itertools import count
 
 from framework0.runner.jobs import NotKept
 from framework0.runner.pool import wire
-from framework0.runner.pool.parcel import from_told, pack_arguments
+from framework0.runner.pool.parcel import CannotTravel, from_told, pack, pack_arguments
 from framework0.runner.processes.answers import answer
-from framework0.runner.processes.ends import ended_by_supervisor, with_survivors
+from framework0.runner.processes.ends import ended_by_supervisor, used, with_survivors
 from framework0.runner.seams import FAILED, Failure, Outcome
 
 TYPE_CHECKING = False
@@ -98,13 +99,24 @@ class Attempt:
             descriptions.append((parcel.told(), number))
         return wire.PACKED, (structure, descriptions), beside
 
-    def answer(self, frame: tuple[Any, ...]) -> tuple[Any, ...] | None:
+    def answer(
+        self, frame: tuple[Any, ...], segments: Sequence[Segment]
+    ) -> tuple[tuple[Any, ...], Sequence[Segment]] | None:
         """Take a word of the step; return what to answer, None when nothing is expected."""
         if frame[0] == wire.PROGRESS:
             if self.job.progress is not None:
                 self.job.progress(*frame[1:])
             return None
-        return (answer(self.job, frame[1], frame[2:]),)
+        kind, call, *question = frame
+        if kind == wire.ASK_PACKED:
+            parcel = from_told(question[-1], segments[0] if segments else None)
+            try:
+                question[-1] = parcel.open()
+            # The step made it of arrays, tables and bytes; their libraries may be missing here alone.
+            except Exception as error:  # noqa: BLE001
+                text = f"the run cannot read the value, a {parcel.kind}: {error}"
+                return ({"error": "ValueRefused", "message": text, "path": ""},), ()
+        return _packed(answer(self.job, call, question))
 
     def hear_outcome(self, frame: tuple[Any, ...], segments: Sequence[Segment]) -> str:
         """Keep the outcome that the worker tells; return why the worker is of no more use, if so."""
@@ -112,9 +124,8 @@ class Attempt:
         if failure is not None:
             kind, message, where, trace, bases = failure
             failure = Failure(kind, message, where, trace, tuple(bases))
-        seconds, processor, peak, _read, _written = figures
         result = self._result(form, told, segments)
-        self.outcome = Outcome(state, result, failure, seconds, processor, peak)
+        self.outcome = Outcome(state, result, failure, *figures)
         return str(left)
 
     def _result(self, form: int, told: Any, segments: Sequence[Segment]) -> Any:
@@ -136,10 +147,25 @@ class Attempt:
         if report["survivors"]:
             outcome = with_survivors(outcome, report["survivors"])
         if not outcome.peak_memory:
-            outcome = outcome._replace(
-                cpu_seconds=report["cpu_seconds"], peak_memory=report["peak_memory"]
-            )
+            outcome = outcome._replace(**used(report))
         return outcome
+
+
+def _packed(reply: dict[str, Any]) -> tuple[tuple[Any, ...], Sequence[Segment]]:
+    """Return the reply as it travels, with a value that is no plain data packed."""
+    value = reply.get("value")
+    # Only artifacts are no JSON, and most runs never load what knows them.
+    if type(value) is not list or "framework0.artifacts" not in sys.modules or is_plain(value):
+        return (reply,), ()
+    try:
+        parcel = pack(value[1])
+    except (CannotTravel, OSError, MemoryError) as error:
+        return (
+            {"error": "ContextError", "message": f"there is no way to hand it on: {error}"},
+        ), ()
+    return (reply | {"value": None}, parcel.told()), (
+        () if parcel.segment is None else (parcel.segment,)
+    )
 
 
 def is_plain(value: Any) -> bool:

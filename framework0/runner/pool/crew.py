@@ -28,6 +28,9 @@ up: that takes about half as long, and interrupts whoever uses the core on which
 DEEPEST: Final = 32
 """Jobs in the queue of a worker whose jobs take no time at all: what its socket holds many times over."""
 
+MEASURED = True
+"""Whether workers measure what each job uses. Benchmarks turn it off, to see what measuring costs."""
+
 PATIENCE: Final = 0.01
 """Seconds a job waits behind another before it is taken back: about what starting a worker takes, and
 twice what a thread that computes keeps the interpreter from ours."""
@@ -40,7 +43,7 @@ class Crew:
     """All workers of a pool, and one place to wait for words of any of them."""
 
     def __init__(self, roots: Sequence[str], path: Sequence[str]) -> None:
-        self._roots = list(roots)
+        self._start = {"roots": list(roots), "measured": MEASURED}
         self._path = list(path)
         self._folder = os.getcwd()
         self._cores = os.cpu_count() or 1
@@ -120,7 +123,7 @@ class Crew:
                 "python": interpreter(),
             }
         folder = None if log is None else os.path.dirname(os.fspath(log.path))
-        member = Member(self.keeper, self._request, self._roots, folder)
+        member = Member(self.keeper, self._request, self._start, folder)
         self.members.append(member)
         for end, is_control in ((member.talk, False), (member.control, True)):
             self._by_descriptor[end.fileno()] = (member, is_control)

@@ -36,7 +36,11 @@ class Member:
     """
 
     def __init__(
-        self, keeper: Keeper, request: Mapping[str, Any], roots: Sequence[str], folder: str | None
+        self,
+        keeper: Keeper,
+        request: Mapping[str, Any],
+        start: Mapping[str, Any],
+        folder: str | None,
     ) -> None:
         self.given: deque[Attempt] = deque()
         self.ready = False
@@ -53,7 +57,7 @@ class Member:
         self._begun = Counter()
         control, line = keeper.open(request, self.output.descriptor)
         self.control: Line = control
-        line.send({"roots": list(roots)})
+        line.send(start)
         end = socket.socket(fileno=line.detach())
         socket.send_fds(end, [b"j"], [self._theirs.fileno(), self._begun.descriptor])
         self.talk = wire.Talk(end)
@@ -106,10 +110,10 @@ class Member:
             self.stop()
             return []
 
-    def answer(self, reply: tuple[Any, ...]) -> None:
+    def answer(self, reply: tuple[Any, ...], beside: Sequence[Segment] = ()) -> None:
         """Answer the question that the step has asked, for which it waits."""
         try:
-            self.talk.send(reply)
+            self.talk.send(reply, beside)
         # No plain data after all; the step gets to know, and goes on.
         except ValueError as error:
             self.talk.send(({"error": "ContextError", "message": str(error)},))

@@ -15,7 +15,7 @@ import io
 import pickle
 
 from framework0.recipe import Sealed
-from framework0.segments import Segment, share
+from framework0.segments import Segment, address_of, share
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Opened:
         """Open a parcel and remember where its buffers lie."""
         value, memory = parcel.opened()
         if memory is not None:
-            begin = _address(memory)
+            begin = address_of(memory)
             self._memories.append((begin, begin + len(memory), memory, parcel))
         return value
 
@@ -96,7 +96,7 @@ class Opened:
         for begin, end, memory, parcel in self._memories:
             places = []
             for buffer in buffers:
-                address = _address(buffer)
+                address = address_of(buffer)
                 if not begin <= address <= end - len(buffer):
                     break
                 places.append((address - begin, len(buffer)))
@@ -161,19 +161,6 @@ class _Whole:
 def _name_of(kind: type) -> str:
     name = kind.__qualname__
     return name if kind.__module__ == "builtins" else f"{kind.__module__}.{name}"
-
-
-def _address(memory: mmap.mmap | memoryview) -> int:
-    """Return where in this process's memory a buffer begins; Python itself does not tell."""
-    import ctypes
-
-    # The first field of Py_buffer (Include/cpython/pybuffer.h), with more room than the rest needs.
-    buffer = (ctypes.c_void_p * 16)()
-    python = ctypes.pythonapi
-    python.PyObject_GetBuffer(ctypes.py_object(memory), ctypes.byref(buffer), 0)
-    address = buffer[0] or 0
-    python.PyBuffer_Release(ctypes.byref(buffer))
-    return address
 
 
 class ArgumentPickler(pickle.Pickler):

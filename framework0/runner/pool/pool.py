@@ -282,9 +282,9 @@ class Pool:
         elif kind == wire.OUTCOME:
             self._outcome(member, frame, segments)
         elif member.given:
-            reply = member.given[0].answer(frame)
+            reply = member.given[0].answer(frame, segments)
             if reply is not None:
-                member.answer(reply)
+                member.answer(*reply)
 
     def _outcome(self, member: Member, frame: tuple[Any, ...], segments: list[Segment]) -> None:
         attempt = member.given[0]

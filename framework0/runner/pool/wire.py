@@ -34,11 +34,14 @@ READY: Final = 0
 OUTCOME: Final = 1
 """Worker: (OUTCOME, serial, state, form, result, failure, figures, end of output, leaving)."""
 ASK: Final = 2
-"""Worker: (ASK, call, argument …), answered on the same socket."""
+"""Worker: (ASK, call, argument …), answered on the same socket: (answer,), or (answer, described
+parcel) with its segment beside it."""
 PROGRESS: Final = 3
 """Worker: (PROGRESS, done, total)."""
 LARGE: Final = 4
 """Either: (LARGE, bytes), the frame itself in the first segment beside it."""
+ASK_PACKED: Final = 5
+"""Worker: (ASK_PACKED, call, argument …, described parcel), its segment beside it; answered as ASK is."""
 
 PLAIN: Final = 0
 """Form of a result or of arguments: plain data, as it stands."""

@@ -11,16 +11,17 @@ import os
 import signal
 import socket
 import sys
-from time import monotonic, perf_counter
+from time import monotonic, perf_counter_ns
 
 from framework0.context import check_json
 from framework0.errors import ScriptletError, StepCancelled, ValueRefused
 from framework0.logs import bind
 from framework0.recipe import Policy, Step
-from framework0.runner.executors.child import EXIT_LIMIT, RemoteContext
+from framework0.runner.executors.child import EXIT_LIMIT
 from framework0.runner.invoke import Target, ended_by
 from framework0.runner.invoke import perform as perform_job
 from framework0.runner.pool import wire
+from framework0.runner.pool.asking import PoolContext
 from framework0.runner.pool.counter import Counter
 from framework0.runner.pool.parcel import (
     CannotTravel,
@@ -31,7 +32,7 @@ from framework0.runner.pool.parcel import (
     unpack_arguments,
 )
 from framework0.runner.pool.surroundings import Surroundings
-from framework0.runner.pool.usage import Usage
+from framework0.runner.pool.usage import Unmeasured, Usage
 from framework0.runner.processes.deadline import Deadline
 from framework0.runner.processes.line import Line
 from framework0.runner.seams import CANCELLED, FAILED, Failure, Job, Outcome
@@ -40,11 +41,14 @@ from framework0.segments import receive, segments_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import FrameType
     from typing import Any, NoReturn
 
     from framework0.segments import Segment
+
+_NANO = 1e9
+"""Whole nanoseconds: the journal writes them several times faster than what a difference of floats is."""
 
 _SMALL = 64 * 1024
 _SCALARS = frozenset({type(None), bool, int})
@@ -69,29 +73,8 @@ def main(descriptor: int, deadlines: int) -> NoReturn:
     if start is not None:
         _, descriptors = receive(end, 1)
         jobs, begun = socket.socket(fileno=descriptors[0]), Counter(descriptors[1])
-        _Worker(wire.Talk(end), jobs, begun, Deadline(deadlines), start["roots"]).serve()
+        _Worker(wire.Talk(end), jobs, begun, Deadline(deadlines), start).serve()
     _end()
-
-
-class _Question:
-    """The runner, as the context of a step asks it. What a question finds out is plain data."""
-
-    def __init__(self, talk: wire.Talk) -> None:
-        self._talk = talk
-
-    def send(self, question: Sequence[Any]) -> None:
-        if question[0] == "progress":
-            self._talk.send((wire.PROGRESS, *question[1:]))
-            return
-        try:
-            self._talk.send((wire.ASK, *question))
-        # A subclass of a plain type: what the context keeps of it is the plain value.
-        except ValueError:
-            self._talk.send((wire.ASK, *(check_json(each) for each in question)))
-
-    def receive(self) -> dict[str, Any] | None:
-        answer = self._talk.receive()
-        return None if answer is None else answer[0][0]
 
 
 class _Worker:
@@ -101,21 +84,21 @@ class _Worker:
         jobs: socket.socket,
         begun: Counter,
         deadline: Deadline,
-        roots: Sequence[str],
+        start: Mapping[str, Any],
     ) -> None:
         self._begun = begun
         self._talk = talk
         self._jobs = jobs
         self._owner = os.getpid()
         self._deadline = deadline
-        self._code = UserCode(roots)
+        self._code = UserCode(start["roots"])
         self._targets: dict[tuple[str, str, str], Target] = {}
         self._steps: dict[tuple[Any, ...], Step] = {}
         self._job: Job | None = None
         signal.signal(signal.SIGTERM, self._stop)
         self._code.__enter__()
         self._surroundings = Surroundings()
-        self._usage = Usage()
+        self._usage = Usage() if start["measured"] else Unmeasured()
 
     def serve(self) -> None:
         """Perform jobs until there are no more, or until this process is not fit for another."""
@@ -133,14 +116,13 @@ class _Worker:
         """Perform one job and tell its outcome; True when this process must not take another."""
         serial, timeout, form, told = frame[1], frame[2], frame[3], frame[4]
         self._begun.write(serial)
-        self._usage.begin()
-        started = perf_counter()
+        started = perf_counter_ns()
         if timeout is not None:
             self._deadline.set(monotonic() + timeout)
         opened = Opened()
         parcels: list[Parcel] = []
         job = self._make(frame[5:])
-        context = RemoteContext(_Question(self._talk))
+        context = PoolContext(self._talk, opened)
         job.context = context
         job.progress = lambda done, total: context.tell("progress", done, total)
         if form == wire.PACKED:
@@ -153,11 +135,11 @@ class _Worker:
             _end()
         self._surroundings.flush()
         job.args = None
-        seconds = perf_counter() - started
+        seconds = (perf_counter_ns() - started) / _NANO
         if timeout is not None and not self._deadline.clear():
             return True
         form, result, beside, outcome = _packed(outcome, opened, parcels)
-        figures = (seconds, *self._usage.so_far())
+        figures = (seconds, *self._usage.used(seconds, outcome.cpu_seconds))
         del opened, parcels
         left = self._surroundings.put_back()
         if outcome.state == CANCELLED or job.cancelled.is_set():
