@@ -85,6 +85,7 @@ WHYS: Final = {
     "epoch": "The version belongs to another history: the context was made anew.",
     "trimmed": "Some of the changes since then are no longer kept.",
     "future": "That version has not happened here: the server came back with an older state.",
+    "lost": "The client read so slowly that changes it has not seen are no longer kept.",
     "cheaper": "The present entries are fewer than the changes.",
 }
 """Why a snapshot comes in place of the changes."""

@@ -148,7 +148,7 @@ class History(NamedTuple):
 
 
 class At(NamedTuple):
-    """Answered with the version meant, and the entry (or None) of ``key`` there, or all entries.
+    """Answered with the version meant, and the entry (or None) of ``key`` there, or all values.
 
     ``moment`` is a version, a time (float), a tag or ``run:step``.
     """

@@ -21,15 +21,13 @@ ID_MOST = 2**53 - 1
 WRITES = 10_000
 # Patterns one connection may follow: each is tried on every key.
 SUBSCRIPTIONS = 100
-# Characters of one pattern; a key has no more.
-PATTERN_CHARACTERS = 512
-# Stars of one pattern: each costs a search in every key.
-PATTERN_STARS = 16
 # Requests that wait for their answers: above it, a server answers `busy`.
 IN_FLIGHT = 1024
 # Of one page of history, keys or entries.
 PAGE = 1_000
 PAGE_MOST = 10_000
+# Estimated bytes of the values of one page, unless a single one is larger.
+PAGE_BYTES = 1024 * 1024
 # A snapshot comes in parts of about this many bytes, so that a slow reader costs no more.
 PART_BYTES = 128 * 1024
 # Changes put into one frame at most; what is more goes into the next.
