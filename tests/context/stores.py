@@ -7,7 +7,10 @@ what makes stores: each call of that makes an empty one, which forgets all but t
 
 from __future__ import annotations
 
+from itertools import count
+
 from framework0.context import MemoryStore
+from framework0.context.persist import SQLiteStore
 from framework0.testing import FakeStore
 
 
@@ -19,10 +22,22 @@ def fake(request, home, at_end):
     return FakeStore
 
 
+def sqlite(request, home, at_end):
+    names = count()
+
+    def make(**bounds):
+        store = SQLiteStore(home / f"{next(names)}.db", **bounds)
+        at_end.callback(store.close)
+        return store
+
+    return make
+
+
 # Every claim about a context is made over each of these.
 STORES = {
     "fake": fake,
     "memory": memory,
+    "sqlite": sqlite,
 }
 
 # Slow to start or far away: only the contract itself (test_store.py) is held against them.
