@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 _PORTS: Final = {"etcd": 2379, "nats": 4222}
+_REPLICAS: Final = 3
 _LAST_PORT: Final = 65_535
 _EXAMPLE: Final = "etcd://10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379/production"
 
@@ -21,12 +22,14 @@ _EXAMPLE: Final = "etcd://10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379/production"
 def open_log(url: str, *, timeout: float = 2.0) -> SharedLog:
     """Return the log at ``url``; nothing is asked of the engine yet.
 
+    ``?replicas=1`` behind a NATS address is for a single server; without it each record is on three.
     ``timeout`` is how many seconds one question to one server may take. Raises
     :class:`~framework0.errors.UsageError` for an address that names none.
     """
     scheme, _, rest = url.partition("://")
     if scheme not in _PORTS:
         raise UsageError(f"{url!r} is no address of a cluster: it begins with etcd:// or nats://")
+    rest, _, options = rest.partition("?")
     servers, _, name = rest.partition("/")
     name = name.rstrip("/") or "default"
     if not _NAME.fullmatch(name):
@@ -36,6 +39,7 @@ def open_log(url: str, *, timeout: float = 2.0) -> SharedLog:
     addresses = [_address(text, url, _PORTS[scheme]) for text in servers.split(",") if text]
     if not addresses:
         raise UsageError(f"{url!r} names no server; an example: {_EXAMPLE}")
+    replicas = _replicas(options, scheme, url)
     if scheme == "etcd":
         from framework0.context.replicated.etcd import EtcdLog
 
@@ -43,7 +47,16 @@ def open_log(url: str, *, timeout: float = 2.0) -> SharedLog:
     from framework0.context.replicated.nats import NatsLog
 
     where = [f"nats://{host}:{port}" for host, port in addresses]
-    return NatsLog(where, name, replicas=min(3, len(where)), timeout=timeout)
+    return NatsLog(where, name, replicas=replicas, timeout=timeout)
+
+
+def _replicas(options: str, scheme: str, url: str) -> int:
+    if not options:
+        return _REPLICAS
+    name, _, count = options.partition("=")
+    if scheme != "nats" or name != "replicas" or count not in {"1", "3", "5"}:
+        raise UsageError(f"{options!r} is not known in {url!r}: only nats://…?replicas=1, 3 or 5")
+    return int(count)
 
 
 def _address(text: str, url: str, default: int) -> tuple[str, int]:

@@ -42,8 +42,17 @@ def wait_until(holds: Callable[[], bool], what: str, patience: float = _PATIENCE
 class Cluster(ABC):
     """Three processes of one engine, each with its folder; nodes may be killed, stopped, started."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        host: Callable[[int], str] = lambda node: "127.0.0.1",
+        before: Callable[[int], list[str]] = lambda node: [],
+    ) -> None:
+        """Keep the nodes' files in ``folder``; ``before`` a node's command may stand another."""
         self.folder = folder
+        self.host = host
+        self.before = before
         self.processes: dict[int, subprocess.Popen[bytes]] = {}
         ports = free_ports(3 * NODES)
         self.client_ports = ports[:NODES]
@@ -58,13 +67,28 @@ class Cluster(ABC):
     def ready(self, node: int) -> bool:
         """Whether ``node`` says that it has a leader and takes writes."""
 
+    @abstractmethod
+    def leader(self) -> int:
+        """Return the node that leads the others at this moment."""
+
+    def client(self, node: int) -> str:
+        """Return where clients reach ``node``."""
+        return f"{self.host(node)}:{self.client_ports[node]}"
+
+    def peer(self, node: int) -> str:
+        """Return where the other nodes reach ``node``."""
+        return f"{self.host(node)}:{self.peer_ports[node]}"
+
     def start(self, node: int) -> None:
         """Start ``node``, again or for the first time."""
         home = self.folder / str(node)
         home.mkdir(parents=True, exist_ok=True)
         with open(home / "log", "ab") as log:
             self.processes[node] = subprocess.Popen(
-                self.command(node), stdout=log, stderr=log, start_new_session=True
+                [*self.before(node), *self.command(node)],
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
 
     def signal(self, node: int, number: signal.Signals) -> None:
@@ -101,15 +125,12 @@ class EtcdCluster(Cluster):
     @property
     def url(self) -> str:
         """Where the cluster is, as a store's address."""
-        return "etcd://" + ",".join(f"127.0.0.1:{port}" for port in self.client_ports)
+        return "etcd://" + ",".join(map(self.client, range(NODES)))
 
     def command(self, node: int) -> list[str]:
         """Return the command of a member that knows the two others."""
-        client = f"http://127.0.0.1:{self.client_ports[node]}"
-        peer = f"http://127.0.0.1:{self.peer_ports[node]}"
-        members = ",".join(
-            f"n{each}=http://127.0.0.1:{port}" for each, port in enumerate(self.peer_ports)
-        )
+        client, peer = f"http://{self.client(node)}", f"http://{self.peer(node)}"
+        members = ",".join(f"n{each}=http://{self.peer(each)}" for each in range(NODES))
         return [
             engine("etcd"),
             *("--name", f"n{node}", "--data-dir", str(self.folder / str(node) / "data")),
@@ -121,7 +142,15 @@ class EtcdCluster(Cluster):
 
     def ready(self, node: int) -> bool:
         """Ask the member whether it is healthy: it then has a leader."""
-        return '"true"' in _page(f"http://127.0.0.1:{self.client_ports[node]}/health")
+        return '"true"' in _page(f"http://{self.client(node)}/health")
+
+    def leader(self) -> int:
+        """Ask each member whether it is the leader."""
+        for node in range(NODES):
+            metrics = _page(f"http://{self.client(node)}/metrics")
+            if "\netcd_server_is_leader 1" in metrics:
+                return node
+        raise AssertionError("no member says that it leads")
 
 
 class NatsCluster(Cluster):
@@ -130,20 +159,18 @@ class NatsCluster(Cluster):
     @property
     def url(self) -> str:
         """Where the cluster is, as a store's address."""
-        return "nats://" + ",".join(f"127.0.0.1:{port}" for port in self.client_ports)
+        return "nats://" + ",".join(map(self.client, range(NODES)))
 
     def command(self, node: int) -> list[str]:
         """Write the configuration of a server that knows the two others; return how it starts."""
         home = self.folder / str(node)
-        routes = [
-            f"nats://127.0.0.1:{port}" for each, port in enumerate(self.peer_ports) if each != node
-        ]
+        routes = [f"nats://{self.peer(each)}" for each in range(NODES) if each != node]
         configuration = home / "nats.conf"
         configuration.write_text(
-            f'server_name: "n{node}"\nlisten: "127.0.0.1:{self.client_ports[node]}"\n'
-            f'http: "127.0.0.1:{self.watch_ports[node]}"\n'
+            f'server_name: "n{node}"\nlisten: "{self.client(node)}"\n'
+            f'http: "{self._watch(node)}"\n'
             f'jetstream {{ store_dir: "{home}/data", sync_interval: always }}\n'
-            f'cluster {{ name: "tests", listen: "127.0.0.1:{self.peer_ports[node]}",'
+            f'cluster {{ name: "tests", listen: "{self.peer(node)}",'
             f" routes: {json.dumps(routes)} }}\n",
             encoding="utf-8",
         )
@@ -151,7 +178,21 @@ class NatsCluster(Cluster):
 
     def ready(self, node: int) -> bool:
         """Ask the server whether JetStream works: it then has a meta leader."""
-        return '"ok"' in _page(f"http://127.0.0.1:{self.watch_ports[node]}/healthz")
+        return '"ok"' in _page(f"http://{self._watch(node)}/healthz")
+
+    def leader(self) -> int:
+        """Ask for the leader of a context's stream."""
+        for node in range(NODES):
+            told = _page(f"http://{self._watch(node)}/jsz?streams=1")
+            account = json.loads(told or "{}").get("account_details") or [{}]
+            for stream in account[0].get("stream_detail", ()):
+                name = str(stream.get("cluster", {}).get("leader", ""))
+                if stream["name"].startswith("framework0_") and name:
+                    return int(name[1:])
+        raise AssertionError("no server knows the leader of a stream")
+
+    def _watch(self, node: int) -> str:
+        return f"{self.host(node)}:{self.watch_ports[node]}"
 
 
 def engine(name: str) -> str:

@@ -185,6 +185,8 @@ def test_nobody_there_is_said_in_time(engine: str) -> None:
         ("etcd:///x", "no server"),
         ("etcd://127.0.0.1:port/x", "port"),
         ("nats://127.0.0.1:1/a b", "letters"),
+        ("nats://127.0.0.1:1/a?replicas=2", "replicas"),
+        ("etcd://127.0.0.1:1/a?replicas=3", "replicas"),
         ("etcd://127.0.0.1:1/../x", "letters"),
     ],
 )
