@@ -28,6 +28,7 @@ TABLES = {
     "cached": "caching",
     "processes": "processes",
     "reading": "reading",
+    "bus": "bus",
 }
 
 
@@ -57,6 +58,7 @@ class Sizes(NamedTuple):
     cached: int = 10_000
     processes: tuple[tuple[str, int], ...] = (("layered", 10_000), ("chain", 1_000))
     array: tuple[int, int] = (100_000_000, 100)
+    deliveries: tuple[int, int] = (200_000, 10)
 
 
 def tiny(scratch):
@@ -77,6 +79,7 @@ def tiny(scratch):
         cached=300,
         processes=(("layered", 200),),
         array=(1_000_000, 3),
+        deliveries=(2_000, 10),
     )
 
 

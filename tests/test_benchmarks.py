@@ -39,6 +39,7 @@ TABLES = {
     "processes": ("layered 200, no-op, in processes, warm", "an array of 1 MB", "peak memory"),
     "cached": ("steps from the cache", "the run that fills it"),
     "reading": ("read and checked", "yaml12", "CSafeLoader"),
+    "bus": ("a message to 10 callbacks", "PyPubSub", "nobody reads", "an array of 1 MB", "Queue"),
 }
 
 

@@ -33,6 +33,9 @@ class Queue(Protocol):
     def take(self, count: int) -> list[Any]:
         """Remove and return up to ``count`` of the oldest."""
 
+    def pop(self) -> Any:
+        """Remove and return the oldest; raises IndexError when there is none."""
+
     def __len__(self) -> int:
         """Return how many wait."""
 
@@ -64,6 +67,10 @@ class DroppingQueue:
         """Remove and return up to ``count`` of the oldest."""
         waiting = self._waiting
         return [waiting.popleft() for _ in range(min(count, len(waiting)))]
+
+    def pop(self) -> Any:
+        """Remove and return the oldest; raises IndexError when there is none."""
+        return self._waiting.popleft()
 
     def full(self) -> bool:
         """Never: writers do not wait."""
@@ -107,6 +114,12 @@ class ConflatingQueue:
             number = min(count, len(self._newest))
             return [self._newest.popitem(last=False)[1] for _ in range(number)]
         return [self._all.popleft() for _ in range(min(count, len(self._all)))]
+
+    def pop(self) -> Any:
+        """Remove and return the oldest; raises IndexError when there is none."""
+        if self._newest:
+            return self._newest.popitem(last=False)[1]
+        return self._all.popleft()
 
     def full(self) -> bool:
         """Never: writers do not wait."""

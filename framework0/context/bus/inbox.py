@@ -125,10 +125,11 @@ class Inbox:
         until = deadline(timeout)
         while True:
             with self._lock:
-                if self._queue or self.closed:
+                try:
                     return self._taken()
-                bell = ThreadBell()
-                self._readers.append(bell)
+                except IndexError:
+                    bell = ThreadBell()
+                    self._readers.append(bell)
             rung = False
             try:
                 rung = bell.wait(until)
@@ -148,10 +149,11 @@ class Inbox:
         self._loop = loop = get_running_loop()
         while True:
             with self._lock:
-                if self._queue or self.closed:
+                try:
                     return self._taken()
-                bell = LoopBell(loop)
-                self._readers.append(bell)
+                except IndexError:
+                    bell = LoopBell(loop)
+                    self._readers.append(bell)
             try:
                 await bell.wait(None)
             except BaseException:
@@ -252,10 +254,15 @@ class Inbox:
             )
 
     def _taken(self) -> Any:
-        """Return the oldest message; the lock is held."""
-        if not self._queue:
-            raise BusClosed(f"the inbox {self.pattern!r} is closed, and everything in it is read")
-        (item,) = self._queue.take(1)
+        """Return the oldest message, or raise IndexError; the lock is held."""
+        try:
+            item = self._queue.pop()
+        except IndexError:
+            if self.closed:
+                raise BusClosed(
+                    f"the inbox {self.pattern!r} is closed, and everything in it is read"
+                ) from None
+            raise
         if self._writers:
             self._writers.popleft().ring()
         return item if self._key is None else item[1]
