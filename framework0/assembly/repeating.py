@@ -11,6 +11,7 @@ import os
 from time import time
 from typing import TYPE_CHECKING, Final
 
+from framework0.assembly.handed import inputs_again
 from framework0.assembly.inputs import resolve_inputs
 from framework0.assembly.session import Session, limits_for
 from framework0.context import Context
@@ -18,7 +19,7 @@ from framework0.errors import RefusedError
 from framework0.runner import Plan, Standing, new_run_id
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from framework0.assembly.comparing import Comparison
     from framework0.assembly.result import RunResult
@@ -45,14 +46,16 @@ def run_the_rest(
     options.only = tuple(word for word in options.only if _names(found, word))
     options.skip = tuple(word for word in options.skip if _names(found, word))
     plan = Plan(recipe, only=options.only, skip=options.skip)
-    inputs = resolve_inputs(recipe, _still_asked(found, history), os.environ)
+    handed = options.handed
+    given = inputs_again(history.header, handed)
+    inputs = resolve_inputs(recipe, _still_asked(found, given), os.environ)
     now = time()
     header = history.header._replace(
         run_id=new_run_id(now, os.urandom),
         name=name or history.header.name,
         recipe_text=recipe.text,
         recipe_digest=recipe.digest,
-        inputs=inputs.stored,
+        inputs=inputs.stored if handed is None else handed.masked(inputs.stored),
         code=recipe.code,
         parent=history.header.run_id,
         created_at=now,
@@ -126,10 +129,10 @@ def _names(found: Comparison, word: str) -> bool:
     return any(step.name == word for step in found.recipe.steps)
 
 
-def _still_asked(found: Comparison, history: RunHistory) -> dict[str, object]:
-    """Return the inputs of the run that the recipe still has."""
+def _still_asked(found: Comparison, given: Mapping[str, object]) -> dict[str, object]:
+    """Return those of the inputs that the recipe still has."""
     known = {entry.name for entry in found.recipe.inputs}
-    return {name: value for name, value in history.header.inputs.items() if name in known}
+    return {name: value for name, value in given.items() if name in known}
 
 
 def _by_step(changes: Sequence[Change], names: set[str]) -> dict[str, list[Change]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from framework0.assembly import rerun, resume_run, run_recipe
+from framework0.assembly import Options, rerun, resume_run, run_recipe
 from framework0.errors import UsageError
 
 SECRET = "correct-horse-battery"
@@ -67,3 +67,26 @@ def test_the_inner_run_alone_says_who_can_go_on_with_it(place, way):
     result = run_recipe("outer.yaml", workspace=place)
     with pytest.raises(UsageError, match=f"framework0 resume {result.id}"):
         way(f"{result.id}.0", workspace=place)
+
+
+@pytest.mark.parametrize("again", ["resume", "rerun"])
+def test_an_inner_recipe_that_was_edited_meanwhile_gets_the_secret_itself(place, again):
+    result = run_recipe("outer.yaml", workspace=place)
+    (place / "open").touch()
+    edited = INNER.replace("name: gate,", "name: door,")
+    (place / "inner.yaml").write_text(edited)
+    if again == "resume":
+        after = resume_run(result.id, workspace=place, options=Options(edited="accept"))
+    else:
+        after = rerun(result.id, failed_only=True, workspace=place)
+    assert after.state == "succeeded", after.steps["inside"].failure
+    assert set((place / "notes").read_text().replace("True", "T")) == {"T"}
+    for path in place.rglob("*"):
+        assert not path.is_file() or SECRET.encode() not in path.read_bytes(), path
+
+
+def test_edited_and_alone_it_is_not_run_with_a_mask_for_the_secret(place):
+    result = run_recipe("outer.yaml", workspace=place)
+    (place / "inner.yaml").write_text(INNER.replace("name: gate,", "name: door,"))
+    with pytest.raises(UsageError, match=f"framework0 resume {result.id}"):
+        resume_run(f"{result.id}.0", workspace=place, options=Options(edited="accept"))

@@ -291,3 +291,15 @@ def test_a_pattern_has_bounds(do, data):
     for pattern, words in [("*" * 5_000, "characters"), ("*/" * 100 + "a", "parts")]:
         with pytest.raises(UsageError, match=words):
             do("files", action="glob", path=pattern)
+
+
+def test_the_reference_names_the_limits_of_patterns(repository):
+    from framework0.scriptlets.builtin import finding
+
+    told = (repository / "docs" / "reference" / "builtin-scriptlets.md").read_text()
+    for limit, what in (
+        (finding.LONGEST_PATTERN, "characters"),
+        (finding.MOST_PARTS, "parts"),
+        (finding.MOST_FOUND, "files"),
+    ):
+        assert f"at most {limit:,} {what}" in told
