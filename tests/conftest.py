@@ -38,6 +38,7 @@ LAZY_ROOMS = (
     "recipe",
     "runner",
     "scriptlets",
+    "server",
     "source",
 )
 

@@ -27,8 +27,14 @@ def rows(heading):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
 
 
+def pairs(cell):
+    """Yield (name, what it is called at home) of a cell of names."""
+    for name, there in re.findall(r"`(\w+)(?:=(\w+))?`", cell):
+        yield name, there or name
+
+
 THIN = [
-    (path.strip("`"), re.findall(r"`(\w+)`", names), home.strip("`"), script == "yes")
+    (path.strip("`"), dict(pairs(names)), home.strip("`"), script == "yes")
     for path, names, home, script in rows("Thin files")
 ]
 THIN_FILES = sorted({path for path, *_ in THIN})
@@ -46,7 +52,7 @@ import importlib, json, sys
 def answer(module, home, names):
     here = importlib.import_module(module)
     real = importlib.import_module(home) if home else None
-    same = {name: getattr(here, name) is getattr(real, name) for name in names}
+    same = {name: getattr(here, name) is getattr(real, there) for name, there in names.items()}
     return {"same": same, "all": sorted(getattr(here, "__all__", []))}
 print(json.dumps([answer(*question) for question in json.load(sys.stdin)]))
 """

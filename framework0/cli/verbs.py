@@ -29,6 +29,8 @@ VERBS: Final[Mapping[str, str]] = {
     "cancel": "stop a run that is running",
     "schedule": "run recipes by the clock: add, list and remove schedules",
     "serve-schedules": "run what is due, for as long as this runs",
+    "serve": "serve shared contexts over WebSocket and HTTP",
+    "token": "make, list and revoke the tokens with which clients reach a context server",
     "repro": "write a folder in which a failure can be made again",
     "chaos": "prove that a recipe survives the death of its runner",
     "schema": "write the JSON Schema of recipes, for editors",

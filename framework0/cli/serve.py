@@ -1,0 +1,164 @@
+"""Serve shared contexts over WebSocket and HTTP.
+
+It listens on this machine only, unless told otherwise; clients of the same user find their token by
+themselves. For others, make tokens first; beyond this machine TLS is needed as well.
+
+The first Ctrl-C or SIGTERM ends what was begun and says goodbye to clients; the second one ends at once.
+SIGHUP has the tokens read anew.
+
+examples:
+  framework0 serve
+  framework0 serve --port 0 --store memory
+  framework0 serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem --allow-host context.example
+  framework0 serve --json
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from framework0.cli.choosing import add_workspace
+from framework0.errors import EXIT_OK
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+    from collections.abc import Sequence
+
+    from framework0.server import ContextServer
+
+DOCUMENTED = """Serve shared contexts over WebSocket and HTTP.
+
+example:
+  python server/enhanced_context_server.py --port 8765 --debug
+"""
+
+
+def configure(parser: ArgumentParser) -> None:
+    """Add the arguments of ``serve``."""
+    from framework0.cli.running import whole
+    from framework0.server import PORT, ServerLimits
+
+    usual = ServerLimits()
+    parser.add_argument(
+        "--host",
+        default=os.environ.get("FRAMEWORK0_HOST") or "127.0.0.1",
+        help="the address to listen on (default 127.0.0.1, or FRAMEWORK0_HOST)",
+    )
+    parser.add_argument(
+        "--port", type=int, default=PORT, metavar="N", help=f"default {PORT}; 0: any free one"
+    )
+    parser.add_argument(
+        "--store",
+        default=os.environ.get("FRAMEWORK0_STORE") or "default",
+        metavar="memory|sqlite:PATH|NAME",
+        help="where contexts are kept (default: the workspace's shared context `default`, or "
+        "FRAMEWORK0_STORE)",
+    )
+    parser.add_argument(
+        "--token-file",
+        default=os.environ.get("FRAMEWORK0_TOKEN_FILE") or None,
+        metavar="FILE",
+        help="the file of tokens (default: in the workspace's state folder, or FRAMEWORK0_TOKEN_FILE)",
+    )
+    _add_protection(parser)
+    parser.add_argument(
+        "--max-connections",
+        type=whole,
+        default=usual.connections,
+        metavar="N",
+        help=f"connections at one time (default {usual.connections})",
+    )
+    parser.add_argument(
+        "--rate",
+        type=int,
+        default=usual.rate,
+        metavar="N",
+        help="requests a second of one token, with bursts of four seconds' worth (default: any)",
+    )
+    parser.add_argument("--debug", action="store_true", help="say more in the log")
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object on stdout at the start"
+    )
+    add_workspace(parser)
+
+
+def _add_protection(parser: ArgumentParser) -> None:
+    parser.add_argument("--tls-cert", metavar="FILE", help="the certificate, with its chain (PEM)")
+    parser.add_argument("--tls-key", metavar="FILE", help="its private key (PEM)")
+    parser.add_argument(
+        "--tls-terminated", action="store_true", help="TLS ends in front of this server"
+    )
+    parser.add_argument(
+        "--insecure", action="store_true", help="listen beyond this machine without TLS"
+    )
+    parser.add_argument(
+        "--allow-host",
+        action="append",
+        default=[],
+        metavar="NAME[:PORT]",
+        help="a name under which clients reach this server; may be given more than once",
+    )
+
+
+def execute(arguments: Namespace) -> int:
+    """Serve until told to stop."""
+    from framework0.logs import configure as configure_logs
+    from framework0.server import ContextServer, ServerLimits
+
+    configure_logs(debug=arguments.debug)
+    limits = ServerLimits(connections=arguments.max_connections, rate=max(0, arguments.rate))
+    server = ContextServer(
+        arguments.port,
+        arguments.host,
+        store=arguments.store,
+        token_file=arguments.token_file,
+        tls_cert=arguments.tls_cert and Path(arguments.tls_cert),
+        tls_key=arguments.tls_key and Path(arguments.tls_key),
+        tls_terminated=arguments.tls_terminated,
+        insecure=arguments.insecure,
+        allow_hosts=tuple(arguments.allow_host),
+        workspace=arguments.workspace,
+        limits=limits,
+        debug=arguments.debug,
+    )
+    first, again = server.serve(lambda: say_where(server, json=arguments.json))
+    if not again:
+        return EXIT_OK
+    from framework0.runner import exit_code_for
+
+    return exit_code_for(first)
+
+
+def say_where(server: ContextServer, *, json: bool) -> None:
+    """Say where clients connect and where the contexts are."""
+    import sys
+
+    from framework0.cli.troubles import say
+
+    if json:
+        from json import dumps
+
+        facts = {
+            "event": "serving",
+            "url": server.url,
+            "port": server.port,
+            "store": server.store_text,
+            "pid": os.getpid(),
+        }
+        print(dumps(facts), flush=True)
+        return
+    say(f"serving {server.url}; store: {server.store_text}")
+    say(f"connect with Context().connect_to_server({server.url!r}); Ctrl-C ends it")
+    sys.stderr.flush()
+
+
+def documented_main(argv: Sequence[str] | None = None) -> int:
+    """Be ``python server/enhanced_context_server.py``: the documented way to start a server."""
+    from framework0.cli.helptext import VerbParser
+    from framework0.cli.troubles import reported
+
+    parser = VerbParser(prog="enhanced_context_server.py", description=DOCUMENTED)
+    configure(parser)
+    return reported(lambda: execute(parser.parse_args(argv)))

@@ -1,0 +1,86 @@
+"""Questions about a store that both interfaces ask, each bounded by count and by bytes."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+from framework0.context import matcher
+from framework0.errors import ContextError
+from framework0.server.values import weight
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Final
+
+    from framework0.context import Change, Entry, Store
+    from framework0.context.wire import Missed
+
+CHUNK_BYTES: Final = 128 * 1024
+"""Changes read at a time for one client: about so many bytes of them, but always one."""
+
+
+def some_changes(store: Store, since: int | None, key: str | None, most: int) -> list[Change]:
+    """Return changes after ``since``, oldest first: at most ``most``, fewer when they are large."""
+    found = []
+    room = CHUNK_BYTES
+    for change in islice(store.changes(since, key), most):
+        found.append(change)
+        room -= weight(change)
+        if room <= 0:
+            break
+    return found
+
+
+def missed_changes(store: Store, effect: Missed) -> list[Change]:
+    """Return the next changes that a subscription wants and has missed; none: there are no more."""
+    matches = matcher(effect.pattern)
+    since = effect.since
+    while True:
+        some = some_changes(store, since, None, effect.limit)
+        wanted = [
+            change for change in some if matches(change.key) and change.version <= effect.upto
+        ]
+        if wanted or not some or some[-1].version >= effect.upto:
+            return wanted
+        since = some[-1].version
+
+
+def picture(store: Store) -> tuple[int, Mapping[str, Entry]]:
+    """Return a version and all entries as they were exactly then, whoever writes meanwhile."""
+    version = store.version()
+    entries = store.entries()
+    later = {change.key for change in store.changes(version)}
+    if later:
+        entries = dict(entries)
+        for key in later:
+            entry = store.get_at(key, version)
+            if entry is None:
+                entries.pop(key, None)
+            else:
+                entries[key] = entry
+    return version, entries
+
+
+def version_of(store: Store, moment: float | str) -> int:
+    """Return the version that is meant: a version itself, a time (float), a tag or ``run:step``.
+
+    Raises ContextError when nothing is known by that name.
+    """
+    if type(moment) is int:
+        return moment
+    if isinstance(moment, float):
+        return store.version_at(moment)
+    assert isinstance(moment, str)
+    tagged = store.tags().get(moment)
+    if tagged is not None:
+        return tagged
+    run, colon, step = moment.partition(":")
+    last = None
+    if run and colon and step:
+        for change in store.changes():
+            if change.run == run and change.step == step:
+                last = change.version
+    if last is None:
+        raise ContextError(f"there is no tag {moment!r:.200}, and no step of that name wrote here")
+    return last
