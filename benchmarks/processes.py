@@ -14,6 +14,9 @@ from benchmarks.warm import write_chain, write_graph
 
 LEAST = 1.0
 LEAST_ARRAYS = 50
+MOST_FOR_MEASURING = 1.02
+PAIRS = 4
+"""Times as many samples, where a hundredth matters."""
 MOST_OVER = 2.0
 MOST_COPIES = 2.0
 
@@ -21,6 +24,7 @@ MOST_COPIES = 2.0
 def rows(sizes):
     for shape, steps in sizes.processes:
         yield from graph(sizes, shape, steps)
+    yield from measuring(sizes, *sizes.processes[0])
     yield from arrays(sizes, *sizes.array)
 
 
@@ -52,6 +56,23 @@ def graph(sizes, shape, steps):
     yield longer(
         "″ processor time of all processes", used, "graphlib + ProcessPoolExecutor", theirs
     )
+
+
+def measuring(sizes, shape, steps):
+    """Show what it costs that each step's processor time, memory, input and output are measured."""
+    with tempfile.TemporaryDirectory(dir=sizes.scratch) as scratch:
+        folders = Folders(Path(scratch), shape, steps)
+
+        def run(measured):
+            folder = shapes.workspace(folders.empty() / "workspace")
+            write_graph(folder, folders.parents)
+            return measure("pool", folder=folder, workers=sizes.workers, measured=measured)
+
+        on, off = alternate(PAIRS * sizes.repeats, lambda: run(True), lambda: run(False))
+    work = f"what each of {steps:,} no-op steps uses, measured"
+    for name, told in (("seconds", work), ("processor", "″ processor time of all processes")):
+        used, bare = (Series(each[name] for each in side) for side in (on, off))
+        yield longer(told, used, "not measured", bare, most=MOST_FOR_MEASURING)
 
 
 def arrays(sizes, size, steps):

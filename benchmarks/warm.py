@@ -65,14 +65,17 @@ class Stopwatch:
         self.seconds = perf_counter() - self.started
 
 
-def pool(folder, workers, durability="full", executor="process", peak=False, **_):
+def pool(folder, workers, durability="full", executor="process", peak=False, measured=True, **_):
     """Time one run of ``folder``'s recipe: from its second step on, and as a whole.
 
     ``peak`` looks at its memory meanwhile, which takes time of its own: not where steps are short.
+    ``measured`` False has the workers not measure what each step uses.
     """
     from framework0.assembly import Options, load_recipe, start_run
+    from framework0.runner.pool import crew
     from framework0.workspace import find_workspace
 
+    crew.MEASURED = measured
     space = find_workspace(explicit=folder)
     recipe = load_recipe(space.root / "recipe.yaml", workspace=space)
     memory = Memory()
@@ -172,10 +175,9 @@ def write_graph(folder, parents):
 
 
 class Memory:
-    """The peak of what this process and all it started hold for themselves, and of shared memory.
+    """The peak of what this process and all it started hold: private memory, and what they share, once.
 
-    Private memory of each process, plus the machine's shared memory, once; over what there was when
-    the clock started.
+    It is counted over what there was when the clock started.
     """
 
     def __init__(self):
@@ -200,8 +202,29 @@ class Memory:
 
 
 def held():
-    total = figure("/proc/meminfo", "Shmem:")
-    return total + sum(figure(f"/proc/{pid}/status", "RssAnon:") for pid in tree_of(os.getpid()))
+    """Return the bytes that this process and all below it hold now."""
+    pids = tree_of(os.getpid())
+    shared = {}
+    for pid in pids:
+        shared.update(segments(pid))
+    private = sum(figure(f"/proc/{pid}/status", "RssAnon:") for pid in pids)
+    return private + sum(shared.values())
+
+
+def segments(pid):
+    """Yield the shared memory that a process has open or mapped: what it is, and its bytes.
+
+    Not the machine's figure for all of it, which has what other programs share in it.
+    """
+    folder = f"/proc/{pid}/fd"
+    try:
+        for number in os.listdir(folder):
+            if os.readlink(f"{folder}/{number}").startswith("/memfd:"):
+                about = os.stat(f"{folder}/{number}")
+                yield about.st_ino, about.st_blocks * 512
+    # It has ended, or closed it, meanwhile.
+    except OSError:
+        return
 
 
 def figure(path, name):

@@ -7,7 +7,7 @@ Where its processes stand (see also :mod:`framework0.runner.processes`):
        └─ supervisor   one for each worker; ends the worker's whole tree when it must
           └─ worker    imports the user's code once, performs one job at a time
 
-In reading order: ``parcel`` (values of any size and kind between processes), ``wire``
+In reading order: ``parcel`` and ``moving`` (values of any size and kind between processes), ``wire``
 (what is said between runner and worker), ``worker`` with ``surroundings`` and ``usage`` (the far
 side), ``member`` with ``output`` (one worker as the runner sees it), ``pool`` (which job goes where).
 

@@ -113,7 +113,7 @@ def pack(value: Any, opened: Opened | None = None) -> Parcel:
     Raises :class:`CannotTravel`, OSError (no memory), and what the value's own methods raise.
     """
     buffers: list[memoryview] = []
-    structure = _pickled(value, buffers)
+    structure = pickled(value, buffers)
     kind = _name_of(type(value))
     if buffers and opened is not None:
         found = opened.reused(buffers)
@@ -129,7 +129,9 @@ def pack(value: Any, opened: Opened | None = None) -> Parcel:
     return Parcel(kind, structure, places, segment)
 
 
-def _pickled(value: Any, buffers: list[memoryview]) -> bytes:
+def pickled(value: Any, buffers: list[memoryview]) -> bytes:
+    """Return the pickle of ``value``, its large buffers put aside; raises :class:`CannotTravel`."""
+
     def aside(buffer: pickle.PickleBuffer) -> bool:
         raw = buffer.raw()
         if raw.nbytes < OUTSIDE:

@@ -23,6 +23,7 @@ from framework0.runner.invoke import perform as perform_job
 from framework0.runner.pool import wire
 from framework0.runner.pool.asking import PoolContext
 from framework0.runner.pool.counter import Counter
+from framework0.runner.pool.moving import moved
 from framework0.runner.pool.parcel import (
     CannotTravel,
     Opened,
@@ -135,10 +136,15 @@ class _Worker:
             _end()
         self._surroundings.flush()
         job.args = None
+        # In a box: who packs it may be the only one to hold it.
+        box = [outcome.result]
+        if outcome.result is not None:
+            outcome = outcome._replace(result=None)
         seconds = (perf_counter_ns() - started) / _NANO
         if timeout is not None and not self._deadline.clear():
             return True
-        form, result, beside, outcome = _packed(outcome, opened, parcels)
+        form, result, beside, refused = _packed(box, opened, parcels)
+        outcome = refused or outcome
         figures = (seconds, *self._usage.used(seconds, outcome.cpu_seconds))
         del opened, parcels
         left = self._surroundings.put_back()
@@ -248,26 +254,28 @@ class _Undressed(Exception):
 
 
 def _packed(
-    outcome: Outcome, opened: Opened, parcels: Sequence[Parcel]
-) -> tuple[int, Any, Sequence[Segment], Outcome]:
-    """Return form, result and segments for the outcome's result, and the outcome without it."""
-    result = outcome.result
-    kind = type(result)
-    if kind in _SCALARS or (kind is str and len(result) < _SMALL):
-        return wire.PLAIN, result, (), outcome
-    outcome = outcome._replace(result=None)
+    box: list[Any], opened: Opened, parcels: Sequence[Parcel]
+) -> tuple[int, Any, Sequence[Segment], Outcome | None]:
+    """Return form, told result and segments for the result in ``box``, and how that fails, if it does."""
+    kind = type(box[0])
+    if kind in _SCALARS or (kind is str and len(box[0]) < _SMALL) or _is_json(box[0]):
+        return wire.PLAIN, box[0], (), None
     try:
-        try:
-            check_json(result)
-        except ValueRefused:
-            return *_travelling(pack(result, opened), parcels), outcome
-        else:
-            return wire.PLAIN, result, (), outcome
+        parcel = moved(box) or pack(box[0], opened)
+        return *_travelling(parcel, parcels), None
     except CannotTravel as error:
-        return wire.UNKEPT, str(error), (), outcome
+        return wire.UNKEPT, str(error), (), None
     except (OSError, MemoryError) as error:
         text = f"there is no memory to hand the result on: {error}"
         return wire.PLAIN, None, (), _failed("result", text)
+
+
+def _is_json(value: Any) -> bool:
+    try:
+        check_json(value)
+    except ValueRefused:
+        return False
+    return True
 
 
 def _travelling(packed: Parcel, parcels: Sequence[Parcel]) -> tuple[int, Any, Sequence[Segment]]:
