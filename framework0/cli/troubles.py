@@ -27,6 +27,11 @@ if TYPE_CHECKING:
 EXIT_BROKEN_PIPE = 141
 """What a shell reports for a program that wrote to a pipe nobody reads (128 + SIGPIPE)."""
 
+SHORTAGE = (
+    "this machine gives no more memory or threads: end other programs or raise the limits (ulimit -v, "
+    "ulimit -u), then `framework0 resume`"
+)
+
 QUOTED_BYTES = 64 * 1024 * 1024
 """No larger file is read again for the lines that a message quotes: no recipe is larger either."""
 
@@ -56,6 +61,9 @@ def reported(command: Callable[[], int]) -> int:  # noqa: PLR0911
         return EXIT_WORKSPACE
     # The last stop: a person gets a sentence and a file to send, not a traceback.
     except Exception as error:  # noqa: BLE001
+        if _is_shortage(error):
+            say(f"{SHORTAGE} ({str(error) or 'no memory'})")
+            return EXIT_WORKSPACE
         say(_bug(error))
         return EXIT_BUG
     return code
@@ -113,6 +121,13 @@ def texts_of(problems: Iterable[Problem]) -> dict[str, str]:
         except (OSError, ValueError):
             continue
     return texts
+
+
+def _is_shortage(error: Exception) -> bool:
+    """Say whether the machine is at its end, which is no bug of ours."""
+    return isinstance(error, MemoryError) or (
+        isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+    )
 
 
 def _bug(error: Exception) -> str:
