@@ -31,11 +31,6 @@ def waits_for_room(inbox):
         threading.Event().wait(0.001)
 
 
-def waits_for_message(inbox):
-    while not inbox._readers:
-        threading.Event().wait(0.001)
-
-
 async def until(condition):
     # What is waited for has no event: it is inside the inbox.
     while not condition():  # noqa: ASYNC110
@@ -362,3 +357,43 @@ def test_nothing_is_logged_when_everybody_keeps_up(bus, caplog):
             assert inbox.get().value == number
     assert caplog.text == ""
     assert inbox.dropped == 0
+
+
+def test_room_or_an_end_that_came_meanwhile_is_not_waited_for(bus):
+    inbox = bus.inbox("a", overflow="block", limit=1, timeout=None)
+    offer = inbox.offer
+
+    def full_at_first(message):
+        # As if a reader had taken what was there just after this.
+        inbox.offer = offer
+        return False
+
+    inbox.offer = full_at_first
+    assert bus.publish("a", 1) == 1
+    assert inbox.get(0).value == 1
+    inbox.offer = full_at_first
+    assert asyncio.run(bus.apublish("a", 2)) == 1
+    assert inbox.get(0).value == 2
+    # Found by a publisher just before it was closed.
+    inbox.close()
+    assert inbox.offer(("a", 3)) is True
+    assert len(inbox) == 0
+
+
+def test_a_publisher_that_is_interrupted_leaves_the_line(bus, monkeypatch):
+    inbox = bus.inbox("a", overflow="block", limit=1, timeout=None)
+    bus.publish("a", 0)
+
+    def interrupted(self, until):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("framework0.context.bus.bells.ThreadBell.wait", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            bus.publish("a", 1)
+        assert inbox.get().value == 0
+        with pytest.raises(KeyboardInterrupt):
+            inbox.get()
+    assert not inbox._writers
+    assert not inbox._readers
+    assert inbox.dropped == 1

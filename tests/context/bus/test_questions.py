@@ -215,3 +215,16 @@ def test_each_of_many_requests_has_its_own_answer(bus):
     assert {n: square for mine in answers for n, square in mine.items()} == {
         n: n * n for n in range(1_000)
     }
+
+
+def test_a_responder_or_a_bus_that_ends_while_it_is_asked_is_told(bus):
+    questions = bus.questions("a")
+    # As if it had been found by who asks just before it was closed.
+    questions._at_end = ()
+    questions.close()
+    with pytest.raises(NoResponder, match="stopped before this one"):
+        bus.request("a", timeout=None)
+    bus.questions("b")
+    bus._questions._closed = True
+    with pytest.raises(BusClosed):
+        bus.request("b", timeout=None)

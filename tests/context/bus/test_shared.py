@@ -92,6 +92,8 @@ def test_an_array_can_be_written_where_it_lies():
     shared = Shared.filled((2, 3), "i4", fill)
     assert shared.open().tolist() == [[0, 1, 2], [3, 4, 5]]
     assert shared.nbytes == 24
+    assert repr(shared) == "<an array in shared memory, 24 bytes>"
+    assert repr(share(b"abc")) == "<bytes in shared memory, 3 bytes>"
     assert shared.segment.sealed()
     assert Shared.filled((0, 3), "f8", lambda _: None).open().shape == (0, 3)
 
