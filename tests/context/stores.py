@@ -7,11 +7,17 @@ what makes stores: each call of that makes an empty one, which forgets all but t
 
 from __future__ import annotations
 
+import atexit
 from itertools import count
+from pathlib import Path
+from tempfile import mkdtemp
+from uuid import uuid4
 
 from framework0.context import MemoryStore
 from framework0.context.persist import SQLiteStore
+from framework0.context.replicated import ReplicatedStore, open_log
 from framework0.testing import FakeStore
+from tests.context.replicated.clusters import EtcdCluster, NatsCluster
 
 
 def memory(request, home, at_end):
@@ -33,6 +39,42 @@ def sqlite(request, home, at_end):
     return make
 
 
+def replicated(engine):
+    def on_a_cluster(request, home, at_end):
+        # Three processes serve all tests of a worker, each test under names of its own.
+        cluster = clusters.get(engine)
+        if cluster is None:
+            cluster = clusters[engine] = engine(Path(mkdtemp(prefix="framework0-"))).__enter__()
+            atexit.register(cluster.__exit__)
+
+        def make(**bounds):
+            store = ReplicatedStore(open_log(f"{cluster.url}/{uuid4().hex}"), **bounds)
+            at_end.callback(store.close)
+            return store
+
+        return make
+
+    return on_a_cluster
+
+
+clusters = {}
+
+
+def remote(request, home, at_end):
+    from framework0.context import RemoteStore
+    from tests.context.remote.serving import SmallServer
+
+    def make(**bounds):
+        server = SmallServer(MemoryStore(**bounds))
+        at_end.callback(server.stop)
+        store = RemoteStore(server.url, token="a")
+        at_end.callback(store.close)
+        store.wait_connected()
+        return store
+
+    return make
+
+
 # Every claim about a context is made over each of these.
 STORES = {
     "fake": fake,
@@ -41,7 +83,11 @@ STORES = {
 }
 
 # Slow to start or far away: only the contract itself (test_store.py) is held against them.
-DISTANT_STORES = {}
+DISTANT_STORES = {
+    "remote": remote,
+    "etcd": replicated(EtcdCluster),
+    "nats": replicated(NatsCluster),
+}
 
 # These take a ``clock``, so that a test decides how time goes by.
 CLOCKED = frozenset({"fake", "memory"})

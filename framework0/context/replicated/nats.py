@@ -85,6 +85,9 @@ class NatsLog:
             target=self._loop.run_forever, name="framework0-nats", daemon=True
         )
         self._thread.start()
+        # No call may be handed to the loop once it is being ended.
+        self._scheduling = threading.Lock()
+        self._closing = False
         # Two callers must not both find that there is no connection yet.
         self._connecting = asyncio.Lock()
 
@@ -135,12 +138,16 @@ class NatsLog:
         return self._do(self._keep(snapshot, before))
 
     def close(self) -> None:
-        """Close the connection and end the thread."""
-        if self._loop.is_closed():
-            return
+        """Close the connection and end the thread; what is being asked ends with :class:`Away`."""
+        with self._scheduling:
+            if self._closing:
+                return
+            self._closing = True
+            ending = asyncio.run_coroutine_threadsafe(self._end(), self._loop)
         self._inbox.put(None)
-        with contextlib.suppress(Away):
-            self._do(self._end())
+        with contextlib.suppress(Exception):
+            # Whatever goes wrong about a connection that nobody needs any more.
+            ending.result(self._timeout)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
@@ -158,12 +165,12 @@ class NatsLog:
         """Run ``what`` on the loop's thread; whatever its reason, no answer is :class:`Away`."""
         from nats.errors import Error
 
-        # One call may be several questions; each has its own time limit, this is the last resort.
-        try:
+        with self._scheduling:
+            if self._closing:
+                what.close()
+                raise Away("the connection to NATS is closed")
             future = asyncio.run_coroutine_threadsafe(what, self._loop)
-        except RuntimeError:
-            what.close()
-            raise Away("the connection to NATS is closed") from None
+        # One call may be several questions; each has its own time limit, this is the last resort.
         try:
             return future.result(self._timeout * 10)
         except CancelledError:
@@ -199,9 +206,9 @@ class NatsLog:
             return jetstream
 
     async def _end(self) -> None:
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
         if self._client is not None:
             await self._client.close()
-        tasks = asyncio.all_tasks() - {asyncio.current_task()}
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
