@@ -13,6 +13,7 @@ from framework0.doors import opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from framework0.context.blame import Blame
     from framework0.context.bus.memory import MemoryBus
     from framework0.context.change import Author, Change, Entry, Request, Store, Write
     from framework0.context.changelog import ChangeLog
@@ -21,22 +22,33 @@ if TYPE_CHECKING:
     from framework0.context.limits import ValueLimits
     from framework0.context.memory import MemoryStore
     from framework0.context.patterns import check_key, matcher
+    from framework0.context.remote.asynchronous import AsyncContextClient
+    from framework0.context.remote.status import RemoteStatus
+    from framework0.context.remote.store import RemoteStore
     from framework0.context.snapshot import Snapshot
     from framework0.context.subscriptions import Subscription
     from framework0.context.transaction import Transaction
     from framework0.context.values import check_json, check_sized, freeze, weigh
+    from framework0.context.versions import ABSENT, Conflict, Merged
     from framework0.context.view import ContextView
 
 _HOME = {
+    "AsyncContextClient": "remote.asynchronous",
+    "RemoteStatus": "remote.status",
+    "RemoteStore": "remote.store",
+    "ABSENT": "versions",
     "Author": "change",
+    "Blame": "blame",
     "Change": "change",
     "ChangeLog": "changelog",
+    "Conflict": "versions",
     "Context": "context",
     "ContextView": "view",
     "Diff": "history",
     "Entry": "change",
     "MemoryBus": "bus.memory",
     "MemoryStore": "memory",
+    "Merged": "versions",
     "Request": "change",
     "Snapshot": "snapshot",
     "Store": "change",
@@ -54,15 +66,22 @@ _HOME = {
 }
 
 __all__ = [
+    "ABSENT",
+    "AsyncContextClient",
     "Author",
+    "Blame",
     "Change",
     "ChangeLog",
+    "Conflict",
     "Context",
     "ContextView",
     "Diff",
     "Entry",
     "MemoryBus",
     "MemoryStore",
+    "Merged",
+    "RemoteStatus",
+    "RemoteStore",
     "Request",
     "Snapshot",
     "Store",

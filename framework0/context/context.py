@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from framework0.context.change import Change, Store, Write
     from framework0.context.dispatcher import Dispatcher
     from framework0.context.limits import ValueLimits
+    from framework0.context.reading import Moment
+    from framework0.context.snapshot import Snapshot
     from framework0.context.subscriptions import Subscription
     from framework0.context.values import Hold
 
@@ -41,7 +43,7 @@ class Context(Writing):
     steps write through :meth:`view`.
     """
 
-    __slots__ = ("__weakref__", "_author", "_dispatcher")
+    __slots__ = ("__weakref__", "_author", "_dispatcher", "origin")
 
     def __init__(
         self,
@@ -53,6 +55,8 @@ class Context(Writing):
         super().__init__(MemoryStore() if store is None else store, limits)
         self._author = Author(who)
         self._dispatcher: Dispatcher | None = None
+        # Of a fork: what it began with.
+        self.origin: Snapshot | None = None
 
     @classmethod
     def private(cls) -> Self:
@@ -119,6 +123,34 @@ class Context(Writing):
                 if self._dispatcher is None:
                     self._dispatcher = Dispatcher(self._store)
         return self._dispatcher.subscribe(pattern, callback, overflow, limit, since)
+
+    def tag(self, name: str, moment: Moment | None = None, *, move: bool = False) -> int:
+        """Name the version of ``moment`` (see :meth:`at`; left out: the latest) and return it.
+
+        What the context held then is kept for as long as the tag is. A name that stands for another
+        version is refused unless ``move`` says that it shall stand for this one.
+        """
+        version = self._store.version() if moment is None else self._version_of(moment)
+        self._store.tag(name, version, move=move)
+        return version
+
+    def untag(self, name: str) -> bool:
+        """Forget a tag; False when there is none of that name."""
+        return self._store.untag(name)
+
+    def fork(
+        self, moment: Moment | None = None, store: Store | None = None, *, who: str | None = None
+    ) -> Context:
+        """Return a new context that begins as this one was at ``moment`` (left out: as it is).
+
+        It has the changes that are kept until then, with their versions and authors, and lives in
+        ``store``, which must be empty (memory when left out); from there on both go their own ways.
+        :meth:`merge` brings what it changed back.
+        """
+        from framework0.context.forking import forked
+
+        version = self._store.version() if moment is None else self._version_of(moment)
+        return forked(self._store, version, store, who or self._author.who, self._limits)
 
     def load(self, changes: Iterable[Change]) -> None:
         """Take over changes that happened elsewhere (a run's journal), oldest first.

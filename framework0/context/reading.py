@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from threading import Event
-from time import monotonic
-
 from framework0.context.history import compare, thawed
 from framework0.context.patterns import EVERYTHING, check_key, matcher
 from framework0.context.values import SCALARS, freeze, thaw
-from framework0.errors import ContextError, HistoryTrimmed, WaitTimeout
+from framework0.errors import ContextError, HistoryTrimmed
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    import datetime as dt
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
+    from framework0.context.blame import Blame
     from framework0.context.change import Change, Store
     from framework0.context.history import Diff
     from framework0.context.snapshot import Snapshot
+
+    # What stands for a version; see framework0.context.moments.
+    Moment = int | float | str | dt.datetime | dt.date | dt.time
+
+# In get() the builtin's name is taken.
+_class_of = type
 
 
 class Reading:
@@ -30,13 +35,29 @@ class Reading:
         # Bound once: reading a key is the call that steps make most.
         self._entry = store.get
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return a copy of the value of ``key``, or ``default`` when the key is absent."""
+    # The word everybody looks for; the builtin is not needed in here.
+    def get(self, key: str, default: Any = None, *, type: Any = None) -> Any:  # noqa: A002
+        """Return a copy of the value of ``key``, or ``default`` when the key is absent.
+
+        With ``type`` (int, ``list[str]``, a dataclass, a TypedDict …; see
+        :mod:`framework0.context.typed`) the value comes out as that, or
+        :class:`~framework0.errors.TypeMismatch` says what is stored instead, and where.
+        """
         entry = self._entry(key)
         if entry is None:
             return default
         value = entry[0]
-        return value if type(value) in SCALARS else thaw(value)
+        if type is not None:
+            from framework0.context.typed import read_as
+
+            return read_as(thaw(value), type, key)
+        return value if _class_of(value) in SCALARS else thaw(value)
+
+    def get_at(self, key: str, moment: Moment, default: Any = None) -> Any:
+        """Return a copy of what ``key`` held at ``moment`` (see :meth:`at`), or ``default``."""
+        version = moment if type(moment) is int else self._version_of(moment)
+        entry = self._store.get_at(key, version)
+        return default if entry is None else thaw(entry[0])
 
     def __getitem__(self, key: str) -> Any:
         entry = self._entry(key)
@@ -109,14 +130,38 @@ class Reading:
         """
         return map(thawed, self._store.changes(_checked_version(version)))
 
-    def at(self, version: int) -> Snapshot:
-        """Return the context as it was when ``version`` was the latest change.
+    def blame(self, key: str) -> Blame:
+        """Return which change is responsible for the value of ``key``, and for each part inside.
 
-        Raises HistoryTrimmed when that is no longer kept, ContextError when it has not happened.
+        Raises KeyError when the key is absent: its history tells who removed it.
+        """
+        from framework0.context.blame import blame
+
+        while True:
+            entry = self._entry(check_key(key))
+            if entry is None:
+                raise KeyError(key)
+            story = self.history(key)
+            # Read between two writes of somebody else, it would be blamed on the wrong one.
+            if self.version_of(key) == entry.version:
+                return blame(key, entry, story)
+
+    def at(self, moment: Moment) -> Snapshot:
+        """Return the context as it was at ``moment``: a version, a time, a tag or ``run:step``.
+
+        A datetime, a date, a time (of today) or epoch seconds as a float stand for the last change
+        made until then. Text is a tag, a version, an ISO 8601 time, or a run and a step: as the last
+        change of that step left it. Raises HistoryTrimmed when that is no longer kept, ContextError
+        when it has not happened or stands for nothing.
         """
         from framework0.context.snapshot import Snapshot
 
-        return Snapshot(version, self._store.at(_checked_version(version)))
+        version = self._version_of(moment)
+        return Snapshot(version, self._store.at(version))
+
+    def tags(self) -> dict[str, int]:
+        """Return the names given to versions, and the versions, sorted by name."""
+        return self._store.tags()
 
     def snapshot(self) -> Snapshot:
         """Return the context as it is now, unmoved by what happens later."""
@@ -131,9 +176,9 @@ class Reading:
                 continue
 
     def diff(
-        self, before: int | Mapping[str, Any], after: int | Mapping[str, Any] | None = None
+        self, before: Moment | Mapping[str, Any], after: Moment | Mapping[str, Any] | None = None
     ) -> Diff:
-        """Return what differs between two pictures: versions, snapshots or plain dicts.
+        """Return what differs between two pictures: moments (see :meth:`at`), snapshots, plain dicts.
 
         ``after`` left out means now.
         """
@@ -143,59 +188,31 @@ class Reading:
     def wait_for(self, what: str | Callable[[Reading], Any], timeout: float | None = None) -> Any:
         """Wait until the key ``what`` is present and return a copy of its value.
 
-        ``what`` may also be a function of this context: then wait until it returns something true,
-        and return that. It is asked again after each change. Raises
+        ``what`` may also be a pattern (text with a star): then wait until a key matches, and return
+        a dict of those that do; or a function of this context: then wait until it returns something
+        true, and return that. It is asked again after each change. Raises
         :class:`~framework0.errors.WaitTimeout` after ``timeout`` seconds; None waits for ever.
         """
-        key = None if callable(what) else check_key(what)
-        waiter = _Waiter(key)
-        end = None if timeout is None else monotonic() + timeout
-        unwatch = self._store.watch(waiter.listen)
-        try:
-            while True:
-                waiter.changed.clear()
-                if callable(what):
-                    if answer := what(self):
-                        return answer
-                elif (entry := self._entry(what)) is not None:
-                    return thaw(entry[0])
-                if waiter.closed:
-                    raise ContextError(f"the context was closed while waiting for {waiter}")
-                if not waiter.changed.wait(None if end is None else max(0.0, end - monotonic())):
-                    raise WaitTimeout(f"{waiter} did not come within {timeout:g} seconds")
-        finally:
-            unwatch()
+        from framework0.context.waiting import wait_for
 
-    def _picture(self, what: int | Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return frozen values for a version, a snapshot or a plain mapping."""
+        return wait_for(self, self._store, what, timeout)
+
+    def _picture(self, what: Moment | Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return frozen values for a moment, a snapshot or a plain mapping."""
+        from collections.abc import Mapping
+
         from framework0.context.snapshot import Snapshot
 
         if isinstance(what, Snapshot):
             return what.frozen()
-        if isinstance(what, int):
-            return self._store.at(_checked_version(what))
-        return {check_key(key): freeze(value, key=key) for key, value in what.items()}
+        if isinstance(what, Mapping):
+            return {check_key(key): freeze(value, key=key) for key, value in what.items()}
+        return self._store.at(self._version_of(what))
 
+    def _version_of(self, moment: Any) -> int:
+        from framework0.context.moments import version_of
 
-class _Waiter:
-    """Listens for changes of one key, or of any, and for the end of the store."""
-
-    __slots__ = ("changed", "closed", "key")
-
-    def __init__(self, key: str | None) -> None:
-        self.key = key
-        self.changed = Event()
-        self.closed = False
-
-    def __str__(self) -> str:
-        return "the condition" if self.key is None else f"the context key {self.key!r}"
-
-    def listen(self, changes: Sequence[Change]) -> None:
-        if not changes:
-            self.closed = True
-        elif self.key is not None and all(change.key != self.key for change in changes):
-            return
-        self.changed.set()
+        return version_of(self._store, moment)
 
 
 def _checked_version(version: Any) -> int:

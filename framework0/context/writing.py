@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from framework0.context.change import Write
 from framework0.context.history import writes_towards
 from framework0.context.limits import CONFLICT_RETRIES, TRANSACTION_WRITES, VALUE_LIMITS
-from framework0.context.patterns import check_key
+from framework0.context.patterns import EVERYTHING, check_key, matcher
 from framework0.context.reading import Reading
 from framework0.context.values import freeze, thaw
 from framework0.errors import ContextError, VersionConflict
@@ -19,8 +19,10 @@ if TYPE_CHECKING:
 
     from framework0.context.change import Change, Store
     from framework0.context.limits import ValueLimits
+    from framework0.context.reading import Moment
     from framework0.context.transaction import Transaction
     from framework0.context.values import Hold
+    from framework0.context.versions import Conflict, Merged, Strategy
 
 
 class Writing(Reading, ABC):
@@ -94,28 +96,88 @@ class Writing(Reading, ABC):
         expected = {check_key(key): version for key, version in (expected_versions or {}).items()}
         return Transaction(self._store, self._write, expected, self._limits, self._hold)
 
-    def restore(self, picture: int | Mapping[str, Any]) -> int:
-        """Make the context hold exactly ``picture`` (a version, a snapshot, a dict) in one step.
+    def restore(self, picture: Moment | Mapping[str, Any], pattern: str = EVERYTHING) -> int:
+        """Make the context hold exactly ``picture`` (a moment, a snapshot, a dict) in one step.
 
-        Only keys that differ are written; history keeps everything. Returns the version afterward.
+        Only keys that match ``pattern`` and differ are written, history keeps everything, and values
+        that ended by themselves come back to stay. Returns the version afterward.
         """
-        target = self._picture(picture)
+        matches = matcher(pattern)
+        target = {key: item for key, item in self._picture(picture).items() if matches(key)}
+
+        def plan(now: Mapping[str, Any]) -> Sequence[Write]:
+            present = {key: value for key, value in now.items() if matches(key)}
+            return writes_towards(target, present)
+
+        return self._write_planned(plan, "being restored")
+
+    def rollback(self, to: Moment, pattern: str = EVERYTHING) -> int:
+        """Bring back what the context held at ``to`` (see :meth:`at`); returns the version afterward.
+
+        Nothing is undone in the past: the way back is one more step, which can be taken back too.
+        """
+        return self.restore(self._version_of(to), pattern)
+
+    def merge(
+        self,
+        other: Reading | Mapping[str, Any],
+        base: Moment | Mapping[str, Any] | None = None,
+        strategy: Strategy = "refuse",
+    ) -> Merged:
+        """Bring in what ``other`` (a context, a picture) changed since ``base``, in one step.
+
+        ``base`` is what both sides come from: a moment of this context, or a picture. It may be left
+        out for a fork, which knows it. A key that only one side changed is as that side has it. One that
+        both changed, each in its way, is a conflict: ``strategy`` ``"refuse"`` raises
+        :class:`~framework0.errors.MergeConflict` with all of them and changes nothing, ``"ours"`` and
+        ``"theirs"`` decide for one side, a function is given each Conflict and returns the value to
+        keep (``versions.ABSENT`` for no such key).
+        """
+        from framework0.context.versions import Merged, merging
+
+        origin = getattr(other, "origin", None) if base is None else base
+        if origin is None:
+            raise ContextError(
+                "what both sides come from is not known: give merge() a base, a version of this "
+                "context or a picture"
+            )
+        common = self._picture(origin)
+        theirs = self._picture(other.snapshot() if isinstance(other, Reading) else other)
+        conflicts: tuple[Conflict, ...] = ()
+        taken: tuple[str, ...] = ()
+
+        def plan(now: Mapping[str, Any]) -> Sequence[Write]:
+            nonlocal conflicts, taken
+            writes, conflicts = merging(common, now, theirs, strategy, self._freeze)
+            taken = tuple(write.key for write in writes)
+            return writes
+
+        version = self._write_planned(plan, "being merged")
+        return Merged(version, taken, conflicts)
+
+    def _freeze(self, key: str, value: Any) -> Any:
+        return freeze(value, self._limits, key, self._hold)
+
+    def _write_planned(
+        self, plan: Callable[[Mapping[str, Any]], Sequence[Write]], doing: str
+    ) -> int:
+        """Make the writes that ``plan`` returns for what is present, as long as that is so."""
         for _ in range(CONFLICT_RETRIES):
             before = self.snapshot()
-            writes = writes_towards(target, before.frozen())
+            writes = plan(before.frozen())
             if not writes:
                 return before.version
             if len(writes) > TRANSACTION_WRITES:
                 raise ContextError(
-                    f"restoring would write {len(writes):,} keys, more than one transaction's "
-                    f"{TRANSACTION_WRITES:,}"
+                    f"{len(writes):,} keys would be written, more than one transaction's "
+                    f"{TRANSACTION_WRITES:,}; choose fewer with a pattern"
                 )
             try:
                 return self._write(writes, None, before.version)[-1].version
             except VersionConflict:
                 continue
         raise ContextError(
-            f"others wrote {CONFLICT_RETRIES} times while the context was being restored; "
+            f"others wrote {CONFLICT_RETRIES} times while the context was {doing}; "
             "stop the writers first"
         )
 

@@ -112,7 +112,7 @@ def test_the_past_can_be_read_as_a_picture(context):
 @pytest.mark.parametrize("version", [-1, True, 1.0, "1", None])
 def test_a_version_is_a_whole_number(context, version):
     with pytest.raises(ContextError, match="whole number"):
-        context.at(version)
+        context.changes_since(version)
 
 
 def test_a_snapshot_is_not_moved_by_later_writes(context):

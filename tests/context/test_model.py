@@ -145,6 +145,47 @@ class ContextMachine(RuleBasedStateMachine):
             expected[key] = (first[5], first[4])
         return expected, left
 
+    @rule(name=st.sampled_from(["x", "y"]), data=st.data())
+    def tag(self, name, data):
+        version = data.draw(st.integers(0, len(self.log)))
+        assert self.context.tag(name, version, move=True) == version
+        assert same(dict(self.context.at(name)), dict(sorted(self.pictures[version].items())))
+
+    @rule(data=st.data(), moves=writes, strategy=st.sampled_from(["ours", "theirs"]))
+    def fork_and_merge(self, data, moves, strategy):
+        version = data.draw(st.integers(0, len(self.log)))
+        base, theirs = self.pictures[version], dict(self.pictures[version])
+        fork = self.context.fork(version)
+        told = [(change.version, change.key) for change in fork.changes_since()]
+        assert told == [(entry[0], entry[1]) for entry in self.log[:version]]
+        for key, value in moves:
+            if value is None:
+                fork.delete(key)
+                theirs.pop(key, None)
+            else:
+                fork.set(key, value)
+                theirs[key] = value
+        merged = self.context.merge(fork, strategy=strategy)
+        conflicts = set()
+        for key in sorted(base.keys() | self.now.keys() | theirs.keys()):
+            was, own, other = (
+                [side[key]] if key in side else [] for side in (base, self.now, theirs)
+            )
+            if same(own, other) or same(other, was):
+                continue
+            if not same(own, was):
+                conflicts.add(key)
+                if strategy == "ours":
+                    continue
+            self.note(key, other[0] if other else None, "user", removed=not other)
+        assert {conflict.key for conflict in merged.conflicts} == conflicts
+
+    @rule(key=keys)
+    def blame(self, key):
+        if key in self.now:
+            blame = self.context.blame(key)
+            assert blame.version == blame.change.version == self.versions[key]
+
     @rule(data=st.data())
     def look_back(self, data):
         version = data.draw(st.integers(0, len(self.log)))
@@ -153,6 +194,8 @@ class ContextMachine(RuleBasedStateMachine):
         assert same(dict(picture), dict(sorted(self.pictures[version].items())))
         replayed = replay(c for c in self.context.changes_since() if c.version <= version)
         assert same(dict(picture), {key: replayed[key].value for key in sorted(replayed)})
+        for key in ("a", "b", "c.x", "c.y"):
+            assert same(self.context.get_at(key, version), self.pictures[version].get(key))
 
     @rule(data=st.data())
     def compare(self, data):
@@ -188,7 +231,7 @@ def test_a_context_behaves_like_its_model(make_store):
     run_state_machine_as_test(
         type("Machine", (ContextMachine,), {"make_store": staticmethod(make_store)}),
         settings=settings(
-            max_examples=250,
+            max_examples=100,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
