@@ -172,18 +172,22 @@ def test_what_goes_on_or_repeats_is_linked_to_what_was(command, recipe, collecto
     assert len([span for span in collector.spans if span.name == "first"]) == 2
 
 
+@pytest.fixture
 def closed_port():
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{found.getsockname()[1]}"
+    """An address at which nobody listens, and nobody else can begin to: it is taken all along."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("trouble", ["nobody listens", "never answers", "refuses", "no such host"])
-def test_a_collector_in_trouble_costs_the_run_nothing_but_a_sentence(command, recipe, trouble):
+def test_a_collector_in_trouble_costs_the_run_nothing_but_a_sentence(
+    command, recipe, trouble, closed_port
+):
     recipe("{name: well, module: steps, function: hello}")
     collector = Collector(400 if trouble == "refuses" else 200, silent=trouble == "never answers")
-    endpoints = {"nobody listens": closed_port(), "no such host": "http://collector.invalid:4318"}
+    endpoints = {"nobody listens": closed_port, "no such host": "http://collector.invalid:4318"}
     endpoint = endpoints.get(trouble, collector.endpoint)
     began = time.monotonic()
     ended = command("run", "mine.yaml", "-q", env={"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})
