@@ -16,6 +16,7 @@ import os
 import select
 import socket
 from collections import deque
+from contextlib import contextmanager
 from threading import RLock
 from time import monotonic
 
@@ -108,6 +109,17 @@ class _End:
                 for descriptor in self._alarm or ():
                     os.close(descriptor)
 
+    @contextmanager
+    def _held(self, until: float | None, what: str) -> Iterator[None]:
+        """Keep other threads from this end; raises WaitTimeout when one of them waits here too long."""
+        if not self._lock.acquire(timeout=-1 if until is None else max(until - monotonic(), 0.0)):
+            raise WaitTimeout(f"{what} in the time given")
+        try:
+            self._check_open()
+            yield
+        finally:
+            self._lock.release()
+
     def _wait(self, events: int, until: float | None, what: str) -> None:
         """Wait until the socket is ready; raises WaitTimeout, and BusClosed when this end is closed."""
         if self._alarm is None:
@@ -154,8 +166,7 @@ class Sender(_End):
         size = sum(segment.size for segment in beside)
         until = deadline(timeout)
         waiting = "the other process did not read what was sent before"
-        with self._lock:
-            self._check_open()
+        with self._held(until, waiting):
             if beside:
                 self._hear()
                 while self._flying and (
@@ -213,15 +224,14 @@ class Receiver(_End):
         Raises WaitTimeout, BusClosed when the other process has closed its end or is gone, and
         BusError for a message that is none; the next one can be received after that.
         """
-        until = deadline(timeout)
-        with self._lock:
+        until, waiting = deadline(timeout), "nothing came from the other process"
+        with self._held(until, waiting):
             while True:
-                self._check_open()
                 try:
                     data, descriptors = receive(self._end, LARGEST, socket.MSG_DONTWAIT)
                     break
                 except BlockingIOError:
-                    self._wait(select.POLLIN, until, "nothing came from the other process")
+                    self._wait(select.POLLIN, until, waiting)
                 except ConnectionError:
                     data, descriptors = b"", []
                     break

@@ -262,10 +262,17 @@ def _divided(targets: list[_Callback | Inbox]) -> _Route:
 def _filled(inboxes: tuple[Inbox, ...], message: Message) -> int:
     """Give a message to inboxes, the full ones last; return how many have it."""
     full = [inbox for inbox in inboxes if not inbox.offer(message)]
-    missed = 0
-    if full:
-        started = monotonic()
-        missed = sum(not inbox.wait_for_room(message, started) for inbox in full)
+    if not full:
+        return len(inboxes)
+    started, missed, refused = monotonic(), 0, None
+    for inbox in full:
+        try:
+            missed += not inbox.wait_for_room(message, started)
+        except BusError as error:
+            # The others are to have it all the same.
+            refused = error
+    if refused is not None:
+        raise refused
     return len(inboxes) - missed
 
 

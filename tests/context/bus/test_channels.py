@@ -236,6 +236,27 @@ def test_closing_wakes_whoever_waits_at_this_end(ends):
     assert "closed" in repr(full)
 
 
+def test_a_thread_does_not_wait_longer_than_it_wants_behind_another_one(ends):
+    sender, receiver = ends
+    sender.window = 1
+    sender.send("a", b"x")
+    threads = [started(sender.send, "a", b"y")]
+    while sender._alarm is None:
+        threading.Event().wait(0.001)
+    with pytest.raises(WaitTimeout, match="did not read"):
+        sender.send("b", 1, timeout=0.01)
+    assert [receiver.receive(10).topic for _ in range(2)] == ["a", "a"]
+    threads.append(started(receiver.receive))
+    while receiver._alarm is None:
+        threading.Event().wait(0.001)
+    with pytest.raises(WaitTimeout, match="nothing came"):
+        receiver.receive(timeout=0.01)
+    sender.send("c", 2)
+    for thread in threads:
+        thread.join(10)
+        assert not thread.is_alive()
+
+
 def test_nothing_is_left_open(ends):
     before = descriptors()
     sender, receiver = channel()

@@ -272,6 +272,7 @@ def test_a_full_inbox_does_not_keep_its_loop_from_other_tasks(bus):
 
 def test_publishing_into_the_own_loops_full_inbox_is_refused_not_waited_for(bus):
     async def main():
+        read = []
         inbox = bus.inbox("a", overflow="block", limit=1, timeout=None)
         bus.publish("a", 0)
         assert (await inbox.aget()).value == 0
@@ -279,6 +280,15 @@ def test_publishing_into_the_own_loops_full_inbox_is_refused_not_waited_for(bus)
         with pytest.raises(BusError, match="apublish"):
             bus.publish("a", 2)
         assert inbox.dropped == 1
+        # Others that are full get it nevertheless.
+        other = bus.inbox("a", overflow="block", limit=1, timeout=None)
+        other.offer(("a", 0))
+        reader = started(lambda: read.extend(other.get(10)[1] for _ in range(2)))
+        with pytest.raises(BusError, match="apublish"):
+            bus.publish("a", 2)
+        reader.join(10)
+        assert read == [0, 2]
+        other.close()
         waiting = asyncio.ensure_future(bus.apublish("a", 3))
         assert (await inbox.aget()).value == 1
         assert await waiting == 1
