@@ -93,9 +93,9 @@ def _tree(lineage: Lineage, made: Made, level: int, told: set[str]) -> Iterator[
         return
     told.add(made.step)
     if made.result is not None:
-        yield f"{pad}  left its result: {_shown(made.result)}"
+        yield f"{pad}  left its result: {shown(made.result)}"
     for written in made.written:
-        value = "removed" if written.removed else _shown(written.value)
+        value = "removed" if written.removed else shown(written.value)
         yield f"{pad}  left {written.key} in the context: {value}"
     for mention in lineage.also(made)[:SHOWN_RUNS]:
         yield f"{pad}  the same content is the {mention}"
@@ -103,7 +103,7 @@ def _tree(lineage: Lineage, made: Made, level: int, told: set[str]) -> Iterator[
         yield f"{pad}  made from nothing of this run"
     for source in made.sources:
         yield f"{pad}  {_words(source)}"
-        for name in _makers(lineage, source, made):
+        for name in makers(lineage, source, made):
             if level < DEEPEST:
                 yield from _tree(lineage, lineage.made[name], level + 2, told)
     if made.unseen:
@@ -122,7 +122,8 @@ def _words(source: Source) -> str:
     return f"may be made from {what}, which its code reads"
 
 
-def _makers(lineage: Lineage, source: Source, made: Made) -> list[str]:
+def makers(lineage: Lineage, source: Source, made: Made) -> list[str]:
+    """Return the steps of the run that left what ``made`` was made from."""
     if source.kind == "step":
         return [source.name] if source.name in lineage.made else []
     if source.kind == "context":
@@ -142,7 +143,7 @@ def lineage_facts(lineage: Lineage, chosen: Sequence[Made]) -> list[dict[str, An
             "result": plain(made.result),
             "context": [_written_facts(written) for written in made.written],
             "made_from": [
-                {**source._asdict(), "made_by": _makers(lineage, source, made)}
+                {**source._asdict(), "made_by": makers(lineage, source, made)}
                 for source in made.sources
             ],
             "reads_unseen": made.unseen,
@@ -179,10 +180,16 @@ def show_lineage(
     chosen = lineage.chosen(arguments.lineage or None)
     if arguments.json:
         return json.dumps(lineage_facts(lineage, chosen), indent=2) + "\n"
+    if arguments.dot or arguments.mermaid:
+        from framework0.cli.lineage_drawing import lineage_flow
+        from framework0.visualization import draw_dot, draw_mermaid
+
+        return (draw_dot if arguments.dot else draw_mermaid)(lineage_flow(lineage, chosen))
     return plain_lines(lineage_text(lineage, chosen))
 
 
-def _shown(value: Any) -> str:
+def shown(value: Any) -> str:
+    """Return a value in a few words."""
     import json
 
     from framework0.artifacts import Artifact, plain

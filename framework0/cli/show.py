@@ -5,6 +5,7 @@ examples:
   framework0 show 20261124-0427
   framework0 show nightly --context 'weather.*'
   framework0 show nightly --lineage report
+  framework0 show nightly --lineage --dot | dot -Tsvg > lineage.svg
   framework0 show --json | jq '.steps[] | select(.state == "failed")'
 """
 
@@ -50,7 +51,10 @@ def configure(parser: ArgumentParser) -> None:
         help="show where values come from instead: all, or a step, a context key, an artifact",
     )
     parser.add_argument("--all", action="store_true", help="list every step of a large run")
-    parser.add_argument("--json", action="store_true", help="a JSON object with all that is known")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="a JSON object with all that is known")
+    form.add_argument("--dot", action="store_true", help="with --lineage: a drawing for Graphviz")
+    form.add_argument("--mermaid", action="store_true", help="with --lineage: a Mermaid flowchart")
     add_workspace(parser)
 
 
@@ -58,7 +62,12 @@ def execute(arguments: Namespace) -> int:
     """Show the run."""
     from framework0.cli.story import RunStory
     from framework0.cli.waiting import note_waits
+    from framework0.errors import UsageError
 
+    if (arguments.dot or arguments.mermaid) and arguments.lineage is None:
+        raise UsageError(
+            "--dot and --mermaid draw a lineage: add --lineage, or use `framework0 graph`"
+        )
     with opened(arguments) as (space, journal):
         story = RunStory(journal.read(chosen_run(journal, arguments.run)))
         if arguments.lineage is not None:

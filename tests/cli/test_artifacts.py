@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import shutil
+import subprocess
 from pathlib import Path
 
 import numpy as np
@@ -142,6 +145,43 @@ def test_lineage_tells_what_a_value_was_made_from_and_how_that_is_known(kept):
     assert "left squares in the context: artifact" in text
     assert "made from the result of array, as the recipe says" in text
     assert "made from the input count, as the recipe says" in text
+
+
+def drawn(text):
+    """Return the arrows of a drawing in DOT, by the first word of each box."""
+    names = dict(re.findall(r'(n\d+) \[label="([^"\\]*)', text))
+    return {(names[one], names[other]) for one, other in re.findall(r"(n\d+) -> (n\d+);", text)}
+
+
+def test_lineage_is_drawn_from_inputs_over_values_to_the_steps_made_from_them(kept):
+    text = kept("show", "--lineage", "--dot").stdout
+    assert text.startswith('digraph "lineage of ')
+    assert drawn(text) == {
+        ("count", "array"),
+        ("array", "result of array"),
+        ("result of array", "total"),
+        ("total", "result of total"),
+        ("total", "sum.of"),
+        ("total", "squares"),
+        ("squares", "report"),
+        ("report", "result of report"),
+    }
+    assert "artifact" in text
+    only = kept("show", "--lineage", "array", "--dot").stdout
+    assert drawn(only) == {("count", "array"), ("array", "result of array")}
+    flowchart = kept("show", "--lineage", "--mermaid").stdout
+    assert flowchart.startswith("flowchart TD\n")
+    assert flowchart.count("-->") == 8
+    if shutil.which("dot"):
+        made = subprocess.run(
+            ["dot", "-Tsvg"], input=text, capture_output=True, text=True, check=True
+        )
+        assert "squares" in made.stdout
+
+
+@pytest.mark.parametrize("words", [["--dot"], ["--mermaid"], ["--lineage", "--dot", "--json"]])
+def test_a_drawing_is_of_a_lineage_and_in_one_form(kept, words):
+    assert kept("show", *words).code == 2
 
 
 def test_lineage_finds_a_key_and_a_digest_and_who_else_left_the_same(kept):
