@@ -127,6 +127,11 @@ def _see_through(journal: Journal, continuing: Continuing, space: Workspace) -> 
     recorder = journal.resume(continuing.run_id, len(continuing.plan), continuing.tell)
     history = recorder.history
     assert history is not None
+    context = continuing.context
+    if options.context is not None:
+        from framework0.assembly.sharing import share_again
+
+        context = share_again(history, options, space)
     session = Session(
         workspace=space,
         recipe=continuing.recipe,
@@ -134,7 +139,7 @@ def _see_through(journal: Journal, continuing: Continuing, space: Workspace) -> 
         run_id=continuing.run_id,
         name=history.header.name,
         inputs=continuing.inputs,
-        context=continuing.context,
+        context=context,
         recorder=recorder,
         options=options,
         limits=limits,
@@ -252,6 +257,14 @@ class Continuing:
 
     def _edited(self, history: RunHistory) -> list[Change]:
         """Make the edits, signed by the person, and return them as they may be kept."""
+        shared = self.options.context
+        if shared is not None:
+            if self._wishes.edits or self._wishes.removed:
+                raise UsageError(
+                    f"run {self.run_id} shares the context {shared}: edit that, as in "
+                    f"`framework0 context --context {shared} set KEY VALUE`, then continue"
+                )
+            return []
         self.context.load(history.changes)
         view = self.context.view(Author(self._wishes.who, history.header.run_id))
         for key, value in self._wishes.edits.items():

@@ -49,6 +49,7 @@ def run_the_rest(
     handed = options.handed
     given = inputs_again(history.header, handed)
     inputs = resolve_inputs(recipe, _still_asked(found, given), os.environ)
+    context = _context_to_go_on_with(history, found, options, workspace)
     now = time()
     header = history.header._replace(
         run_id=new_run_id(now, os.urandom),
@@ -66,8 +67,6 @@ def run_the_rest(
             f"of run {found.run_id}, which run {header.run_id} goes on from:\n{listed(found)}"
         )
     owned = _by_step(history.changes, {record.name for record in found.kept})
-    context = Context.private()
-    context.load(sorted((one for own in owned.values() for one in own), key=_version))
     skipped = {(record.node, "when"): False for record in found.kept if record.state == "skipped"}
     limits = limits_for(recipe, options, workspace.settings)
     recorder = journal.begin(header, len(plan))
@@ -88,6 +87,20 @@ def run_the_rest(
         limits=limits,
     )
     return session.execute(Standing(plan, found.kept, skipped))
+
+
+def _context_to_go_on_with(
+    history: RunHistory, found: Comparison, options: Options, workspace: Workspace
+) -> Context:
+    """Return the context with what the steps wrote that hold; a shared one has that already."""
+    if options.context is not None:
+        from framework0.assembly.sharing import begin_sharing
+
+        return begin_sharing(options, options.context, workspace)
+    owned = _by_step(history.changes, {record.name for record in found.kept})
+    context = Context.private()
+    context.load(sorted((one for own in owned.values() for one in own), key=_version))
+    return context
 
 
 def refuse_to_go_on(found: Comparison) -> None:

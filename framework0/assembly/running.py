@@ -137,6 +137,10 @@ def start_run(
         recipe = load_recipe(recipe, workspace=space)
     values = resolve_inputs(recipe, inputs or {}, os.environ)
     plan = _planned(recipe, options)
+    if options.context is not None and context is None:
+        from framework0.assembly.sharing import begin_sharing
+
+        context = begin_sharing(options, options.context, space)
     now = time()
     header = RunHeader(
         run_id=run_id or new_run_id(now, os.urandom),
@@ -222,8 +226,7 @@ def resume_run(
         recorder = journal.resume(run_id, len(plan), _stops_told(plan, history, options))
         assert recorder.history is not None
         history = recorder.history
-        context = Context.private()
-        context.load(history.changes)
+        context = context_again(history, options, space)
         session = Session(
             workspace=space,
             recipe=recipe,
@@ -237,6 +240,17 @@ def resume_run(
             limits=limits,
         )
         return session.execute(Standing(plan, history.attempts, history.decisions))
+
+
+def context_again(history: RunHistory, options: Options, space: Workspace) -> Context:
+    """Return the context of a run that goes on: its own from the journal, or the one it shares."""
+    if history.header.options.get("context") is not None:
+        from framework0.assembly.sharing import share_again
+
+        return share_again(history, options, space)
+    context = Context.private()
+    context.load(history.changes)
+    return context
 
 
 def _inputs_again(header: RunHeader, options: Options) -> Mapping[str, Any]:
@@ -364,6 +378,7 @@ def take_stored(options: Options, stored: Mapping[str, Any]) -> None:
     options.concurrency = options.concurrency or stored.get("concurrency", 0)
     options.fail_fast = options.fail_fast or stored.get("fail_fast", False)
     options.deadline = options.deadline or stored.get("deadline")
+    options.context = options.context or stored.get("context")
     options.only = options.only or tuple(stored.get("only", ()))
     options.skip = options.skip or tuple(stored.get("skip", ()))
 

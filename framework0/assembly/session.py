@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from framework0.assembly.inputs import Inputs
     from framework0.assembly.keeping import Keeping
     from framework0.assembly.limits import Limits
+    from framework0.assembly.sharing import Shared
     from framework0.assembly.watch import Watch
     from framework0.assembly.watching import Watching
     from framework0.context import Context
@@ -51,6 +52,7 @@ class Options:
         "breaks",
         "capture",
         "concurrency",
+        "context",
         "deadline",
         "durability",
         "echo",
@@ -66,6 +68,7 @@ class Options:
         "on_run",
         "only",
         "schedule",
+        "shared",
         "skip",
         "stop_when",
         "watch",
@@ -94,6 +97,7 @@ class Options:
         no_cache: bool = False,
         watch: Watch | None = None,
         handed: Handed | None = None,
+        context: str | None = None,
     ) -> None:
         self.executor = executor
         self.concurrency = concurrency
@@ -115,6 +119,9 @@ class Options:
         self.no_cache = no_cache
         self.watch = watch
         self.handed = handed
+        # Where the context is that the run shares; what a session opened for it stands in ``shared``.
+        self.context = context
+        self.shared: Shared | None = None
         # Which schedule the run is of and when it was due; a run begun by hand has none.
         self.schedule: Mapping[str, Any] | None = None
 
@@ -131,6 +138,8 @@ class Options:
             limits["no_breaks"] = True
         if self.schedule is not None:
             limits["schedule"] = dict(self.schedule)
+        if self.shared is not None:
+            limits.update(self.shared.stored())
         return {
             **limits,
             "executor": self.executor,
@@ -307,6 +316,8 @@ class Session:
         with ExitStack() as stack:
             if self.watching is not None:
                 stack.callback(self.watching.close)
+            if self.options.shared is not None:
+                stack.callback(self.options.shared.context.close)
             stack.callback(recorder.close)
             stack.callback(self._close_keeping)
             if run.cache is not None:

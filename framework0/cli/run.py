@@ -4,6 +4,7 @@ examples:
   framework0 run recipe.yaml
   framework0 run recipe.yaml --input source=data.csv --input limit=10
   framework0 run recipe.yaml --only clean_data --only analyze_data
+  framework0 run recipe.yaml --context ws://127.0.0.1:8765
   framework0 run recipe.yaml --json | jq .
 """
 
@@ -40,6 +41,12 @@ def _add_what(parser: ArgumentParser) -> None:
 
     what = add_choices(parser)
     what.add_argument("--name", default="", help="a name for this run")
+    what.add_argument(
+        "--context",
+        metavar="NAME|URL",
+        help="share a context: a name in this workspace, a server's ws://… or wss://…, a cluster's "
+        "etcd://… or nats://… (default: the run has one of its own)",
+    )
 
 
 def plain_arguments(words: Sequence[str]) -> SimpleNamespace | None:
@@ -52,6 +59,7 @@ def plain_arguments(words: Sequence[str]) -> SimpleNamespace | None:
         only=None,
         skip=None,
         name="",
+        context=None,
         concurrency=0,
         executor=None,
         durability=None,
@@ -80,6 +88,7 @@ def execute(arguments: Namespace) -> int:
         inputs = assignments(arguments.input)
 
     def start(options: Options) -> RunResult:
+        options.context = arguments.context
         from framework0.assembly import as_workspace, load_recipe, start_run
 
         workspace = as_workspace(arguments.workspace)

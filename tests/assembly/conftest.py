@@ -142,7 +142,9 @@ def space(tmp_path, monkeypatch):
 def run(space):
     """Run a recipe text and return its result; keywords are those of start_run and of Options."""
 
-    def run_text(text, *, inputs=None, context=None, name="", file="recipe.yaml", **options):
+    def run_text(
+        text, *, inputs=None, context=None, share=None, name="", file="recipe.yaml", **options
+    ):
         path = space.root / file
         path.write_text(dedent(text))
         return start_run(
@@ -151,7 +153,7 @@ def run(space):
             workspace=space,
             context=context,
             name=name,
-            options=Options(**options),
+            options=Options(context=share, **options),
         )
 
     return run_text
