@@ -255,7 +255,7 @@ class StoreUnavailable(ContextError):
     ``happened`` is False when nothing was written, None when that is not known.
     """
 
-    def __init__(self, message: str, *, happened: bool | None) -> None:
+    def __init__(self, message: str, *, happened: bool | None = None) -> None:
         super().__init__(message)
         self.happened = happened
 

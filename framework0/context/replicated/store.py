@@ -14,9 +14,11 @@ import random
 import threading
 import time
 import uuid
+from itertools import islice
 
 from framework0.context.admission import check_order
 from framework0.context.change import Request
+from framework0.context.persist.commits import GroupCommit
 from framework0.context.replicated.facts import Facts, Tagging, encode
 from framework0.context.replicated.following import Follower
 from framework0.context.replicated.log import (
@@ -37,6 +39,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from framework0.context.change import Author, Change, Write
+    from framework0.context.persist.commits import Ticket
     from framework0.context.replicated.log import SharedLog
 
     Answers = list[tuple[Change, ...] | ContextError]
@@ -67,6 +70,7 @@ class ReplicatedStore:
         self._snapshot_due = _SNAPSHOT_RECORDS
         # One appends at a time: the next one needs to know how the one before it ended.
         self._appending = threading.Lock()
+        self._commits = GroupCommit(self._perform, lambda: None)
         self._rounds = Rounds(self._ask_where_it_ends)
         replica = self._replica = Replica(**bounds)
         self._follower = Follower(log, replica)
@@ -140,8 +144,7 @@ class ReplicatedStore:
         if self._follower.is_stopped():
             raise ContextError("the context is closed: write before close()")
         self._follower.require_following()
-        with self._appending:
-            return self._apply_together(requests, self._end_of_patience())
+        return self._commits.submit(requests)
 
     def tag(self, name: str, version: int, *, move: bool = False) -> None:
         """Name ``version``, at every server."""
@@ -184,6 +187,14 @@ class ReplicatedStore:
         if self._keeper.is_alive():
             self._keeper.join(self._timeout)
         self._replica.close()
+
+    def _perform(self, tickets: Sequence[Ticket]) -> None:
+        """Do in one record what many callers asked for while the record before was on its way."""
+        requests = [request for ticket in tickets for request in ticket.requests]
+        with self._appending:
+            answers = iter(self._apply_together(requests, self._end_of_patience()))
+        for ticket in tickets:
+            ticket.answers = list(islice(answers, len(ticket.requests)))
 
     def _apply_together(self, requests: Sequence[Request], end: float) -> Answers:
         while True:

@@ -399,3 +399,45 @@ def test_whatever_gets_lost_each_call_counts_once_and_all_agree(
     finally:
         for store in stores:
             store.close()
+
+
+def test_threads_that_write_at_once_share_records_and_are_told_each_their_own(
+    servers: Servers,
+) -> None:
+    store = servers.another()
+    begun = len(servers.machines.records)
+    answers: dict[int, int] = {}
+    start = threading.Barrier(16)
+
+    def write(number: int) -> None:
+        start.wait()
+        for turn in range(10):
+            (change,) = put(store, f"k{number}", turn)
+            assert (change.key, change.value) == (f"k{number}", turn)
+            answers[change.version] = number
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(answers) == list(range(1, 161))
+    assert len(servers.machines.records) - begun < 160
+
+
+def test_each_of_many_is_told_when_nobody_answers(servers: Servers) -> None:
+    store = servers.another(timeout=0.2)
+    servers.logs[0].cut = True
+    told: list[bool | None] = []
+
+    def write() -> None:
+        with pytest.raises(StoreUnavailable) as caught:
+            put(store, "k", 1)
+        told.append(caught.value.happened)
+
+    threads = [threading.Thread(target=write) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert told == [None] * 4
