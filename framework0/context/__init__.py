@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from framework0.context.history import Diff, replay
     from framework0.context.limits import ValueLimits
     from framework0.context.memory import MemoryStore
+    from framework0.context.moments import version_of
     from framework0.context.patterns import check_key, matcher
     from framework0.context.remote.asynchronous import AsyncContextClient
     from framework0.context.remote.status import RemoteStatus
@@ -33,10 +34,8 @@ if TYPE_CHECKING:
     from framework0.context.view import ContextView
 
 _HOME = {
-    "AsyncContextClient": "remote.asynchronous",
-    "RemoteStatus": "remote.status",
-    "RemoteStore": "remote.store",
     "ABSENT": "versions",
+    "AsyncContextClient": "remote.asynchronous",
     "Author": "change",
     "Blame": "blame",
     "Change": "change",
@@ -49,6 +48,8 @@ _HOME = {
     "MemoryBus": "bus.memory",
     "MemoryStore": "memory",
     "Merged": "versions",
+    "RemoteStatus": "remote.status",
+    "RemoteStore": "remote.store",
     "Request": "change",
     "Snapshot": "snapshot",
     "Store": "change",
@@ -62,6 +63,7 @@ _HOME = {
     "freeze": "values",
     "matcher": "patterns",
     "replay": "history",
+    "version_of": "moments",
     "weigh": "values",
 }
 
@@ -95,6 +97,7 @@ __all__ = [
     "freeze",
     "matcher",
     "replay",
+    "version_of",
     "weigh",
 ]
 

@@ -10,6 +10,7 @@ from framework0.errors import (
     Framework0Error,
     HistoryTrimmed,
     OperationReused,
+    StoreUnavailable,
     ValueRefused,
     VersionConflict,
     WorkspaceError,
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
 _NO_SPACE: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_FULL_WORDS: Final = ("disk is full", "errno 28", "errno 122", "errno 27", "no space left")
+_FULL_WORDS: Final = ("disk is full", "errno 28", "errno 122", "ioerr_write", "no space left")
 
 
 _LATER: Final = (("Retry-After", "5"),)
@@ -42,6 +43,7 @@ _STATUS: Final[Mapping[type[Exception], tuple[int, str]]] = {
     OperationReused: (422, "operation_reused"),
     HistoryTrimmed: (410, "trimmed"),
     ValueRefused: (422, "value"),
+    StoreUnavailable: (503, "unavailable"),
     ContextError: (422, "refused"),
     StorageFull: (507, "storage_full"),
     StorageTrouble: (503, "storage"),
@@ -56,7 +58,10 @@ def committed_or_refused(error: Exception) -> Exception:
     number = getattr(error, "errno", None)
     text = str(error)
     if number in _NO_SPACE or any(word in text.lower() for word in _FULL_WORDS):
-        return StorageFull("the disk is full: nothing of this was kept; make room, then try again")
+        return StorageFull(
+            "there is no room for this on the disk, and nothing of it was kept: make room, or raise "
+            "the limit of file sizes, then try again"
+        )
     return StorageTrouble(f"the store cannot be written ({type(error).__name__}): try again later")
 
 

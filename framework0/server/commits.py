@@ -6,6 +6,7 @@ after the subscribers were told, so that whoever is answered finds the change ev
 
 from __future__ import annotations
 
+import logging
 from queue import SimpleQueue
 from threading import Thread
 
@@ -23,13 +24,19 @@ if TYPE_CHECKING:
     Done = Callable[[Outcome], None]
     Waiting = list[tuple[Request, Done]]
 
+_LOG = logging.getLogger("framework0.server")
+
 
 class Commits:
-    """The writes of one store. All calls come from the loop."""
+    """The writes of one context. All calls come from the loop.
+
+    ``store`` returns the store to write to, ``renew`` opens it anew after a failure.
+    """
 
     def __init__(
         self,
-        store: Store,
+        store: Callable[[], Store],
+        renew: Callable[[], None],
         loop: asyncio.AbstractEventLoop,
         feed: Feed,
         *,
@@ -37,6 +44,9 @@ class Commits:
         name: str,
     ) -> None:
         self._store = store
+        self._renew = renew
+        # After a failure nobody knows what the old descriptors hold: the store is opened anew.
+        self._failed = False
         self._loop = loop
         self._feed = feed
         self._waiting: Waiting = []
@@ -92,9 +102,14 @@ class Commits:
 
     def _apply(self, group: Waiting) -> Sequence[Outcome]:
         try:
-            return self._store.apply_all([request for request, _ in group])
+            if self._failed:
+                self._renew()
+                self._failed = False
+            return self._store().apply_all([request for request, _ in group])
         # A full disk, a lost file: every request of the group gets it as its answer, the server stays.
         except Exception as error:  # noqa: BLE001
+            self._failed = True
+            _LOG.error("a commit of %d requests failed: %s", len(group), error)
             return [committed_or_refused(error)] * len(group)
 
     def _finish(self, group: Waiting, outcomes: Sequence[Outcome]) -> None:

@@ -40,8 +40,13 @@ class Feed:
         self.followers: set[Follower] = set()
         self.delivered = 0
         self.latest: Batch | None = None
-        self.version = store.version()
+        self.version = self._heard = store.version()
         self._unwatch = store.watch(self._hear, self.version)
+
+    def follow(self, store: Store) -> None:
+        """Follow another opening of the same store from where the one before was left."""
+        self._unwatch()
+        self._unwatch = store.watch(self._hear, self._heard)
 
     def close(self) -> None:
         """Tell nobody any more; those who wait are woken."""
@@ -87,6 +92,7 @@ class Feed:
         """Take changes from the store, in whichever thread made them."""
         if not changes:
             return
+        self._heard = changes[-1].version
         self._arrived.append(changes)
         if not self._armed:
             self._armed = True

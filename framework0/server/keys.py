@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from math import isfinite
 
-from framework0.context import Write, check_json, check_key, matcher
+from framework0.context import Write, check_json, check_key, matcher, version_of
 from framework0.errors import ContextError, VersionConflict
 from framework0.server.bodies import decode
 from framework0.server.limits import PAGE_ITEMS, PAGE_ITEMS_MOST
-from framework0.server.looking import picture, version_of
+from framework0.server.looking import picture
 from framework0.server.requests import Answer, Refused, json_answer
 from framework0.server.values import encode
 

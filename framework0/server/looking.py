@@ -5,7 +5,6 @@ from __future__ import annotations
 from itertools import islice
 
 from framework0.context import matcher
-from framework0.errors import ContextError
 from framework0.server.values import weight
 
 TYPE_CHECKING = False
@@ -60,27 +59,3 @@ def picture(store: Store) -> tuple[int, Mapping[str, Entry]]:
             else:
                 entries[key] = entry
     return version, entries
-
-
-def version_of(store: Store, moment: float | str) -> int:
-    """Return the version that is meant: a version itself, a time (float), a tag or ``run:step``.
-
-    Raises ContextError when nothing is known by that name.
-    """
-    if type(moment) is int:
-        return moment
-    if isinstance(moment, float):
-        return store.version_at(moment)
-    assert isinstance(moment, str)
-    tagged = store.tags().get(moment)
-    if tagged is not None:
-        return tagged
-    run, colon, step = moment.partition(":")
-    last = None
-    if run and colon and step:
-        for change in store.changes():
-            if change.run == run and change.step == step:
-                last = change.version
-    if last is None:
-        raise ContextError(f"there is no tag {moment!r:.200}, and no step of that name wrote here")
-    return last

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from typing import Final
 
     from framework0.server.app import App
+    from framework0.server.namespaces import Namespace
 
 _PREFIX: Final = "framework0_server_"
 
@@ -29,70 +30,45 @@ class Counts:
 def page(app: App) -> str:
     """Return the whole page."""
     counts = app.counts
+    answers = [(_of("status", str(code)), count) for code, count in sorted(counts.answers.items())]
+    refusals = [(_of("code", code), count) for code, count in sorted(counts.refusals.items())]
+    kinds = [
+        (_of("kind", "http"), len(app.connections)),
+        (_of("kind", "socket"), len(app.sockets)),
+    ]
+    lines = [
+        *_metric("up_seconds", "gauge", "Seconds since the start.", _one(_age(app))),
+        *_metric("connections", "gauge", "Open connections.", kinds),
+        *_metric("connections_total", "counter", "Connections opened.", _one(counts.opened)),
+        *_metric("dropped_total", "counter", "Clients that were too slow.", _one(counts.dropped)),
+        *_metric("http_answers_total", "counter", "Answers over HTTP by status.", answers),
+        *_metric("refusals_total", "counter", "Refusals by reason.", refusals),
+        *_metric("messages_total", "counter", "Messages over sockets.", _one(counts.messages)),
+        *_metric("audit_lost_total", "counter", "Audit lines lost.", _one(app.audit.lost)),
+    ]
     spaces = list(app.namespaces)
-    lines: list[str] = []
-    lines += _metric(
-        "up_seconds", "gauge", "Seconds since the start.", [("", app.monotonic() - counts.started)]
-    )
-    lines += _metric(
-        "connections",
-        "gauge",
-        "Open connections.",
-        [('{kind="http"}', len(app.connections)), ('{kind="socket"}', len(app.sockets))],
-    )
-    lines += _metric("connections_total", "counter", "Connections opened.", [("", counts.opened)])
-    lines += _metric(
-        "dropped_total",
-        "counter",
-        "Clients closed because they were too slow.",
-        [("", counts.dropped)],
-    )
-    lines += _metric(
-        "http_answers_total",
-        "counter",
-        "Answers over HTTP by status.",
-        [(f'{{status="{status}"}}', count) for status, count in sorted(counts.answers.items())],
-    )
-    lines += _metric(
-        "refusals_total",
-        "counter",
-        "Refusals by reason.",
-        [(f'{{code="{code}"}}', count) for code, count in sorted(counts.refusals.items())],
-    )
-    lines += _metric(
-        "messages_total", "counter", "Messages received over sockets.", [("", counts.messages)]
-    )
-    lines += _metric(
-        "context_version",
-        "gauge",
-        "Version of each context.",
-        [(_of(space.name), space.feed.version) for space in spaces],
-    )
-    lines += _metric(
-        "requests_total",
-        "counter",
-        "Writes committed, by context.",
-        [(_of(space.name), space.commits.requests) for space in spaces],
-    )
-    lines += _metric(
-        "commits_total",
-        "counter",
-        "Commits they took: groups of writes.",
-        [(_of(space.name), space.commits.groups) for space in spaces],
-    )
-    lines += _metric(
-        "waiting_writes",
-        "gauge",
-        "Writes that wait for their commit.",
-        [(_of(space.name), space.commits.waiting) for space in spaces],
-    )
-    lines += _metric(
-        "delivered_total",
-        "counter",
-        "Changes sent to those who follow.",
-        [(_of(space.name), space.feed.delivered) for space in spaces],
-    )
-    return "\n".join(lines) + "\n"  # fmt: skip
+    for name, kind, text, figure in _OF_CONTEXTS:
+        samples = [(_of("context", space.name), figure(space)) for space in spaces]
+        lines += _metric(name, kind, text, samples)
+    return "\n".join(lines) + "\n"
+
+
+_OF_CONTEXTS: Final[tuple[tuple[str, str, str, Callable[[Namespace], float]], ...]] = (
+    ("context_version", "gauge", "Version of a context.", lambda space: space.feed.version),
+    ("writes_total", "counter", "Writes committed.", lambda space: space.commits.requests),
+    ("commits_total", "counter", "Commits, of one or more writes.", lambda s: s.commits.groups),
+    ("waiting_writes", "gauge", "Writes that wait for a commit.", lambda s: s.commits.waiting),
+    ("delivered_total", "counter", "Changes sent to followers.", lambda s: s.feed.delivered),
+    ("clients", "gauge", "Clients of a context.", lambda space: len(space.present)),
+)
+
+
+def _age(app: App) -> float:
+    return app.monotonic() - app.counts.started
+
+
+def _one(value: float) -> list[tuple[str, float]]:
+    return [("", value)]
 
 
 def _metric(name: str, kind: str, text: str, samples: Iterable[tuple[str, float]]) -> list[str]:
@@ -101,6 +77,6 @@ def _metric(name: str, kind: str, text: str, samples: Iterable[tuple[str, float]
     return lines + [f"{full}{labels} {value}" for labels, value in samples]
 
 
-def _of(name: str) -> str:
-    # A namespace's name has no sign that needs escaping.
-    return f'{{context="{name}"}}'
+def _of(label: str, text: str) -> str:
+    # None of these texts has a sign that needs escaping.
+    return f'{{{label}="{text}"}}'

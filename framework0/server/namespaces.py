@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from functools import partial
 
 from framework0.context import MemoryStore
+from framework0.errors import Framework0Error
 from framework0.server.commits import Commits
 from framework0.server.feed import Feed
 from framework0.server.limits import READERS
@@ -29,22 +32,37 @@ class Namespace:
     def __init__(
         self,
         name: str,
-        store: Store,
+        opened: Callable[[], Store],
         loop: asyncio.AbstractEventLoop,
         readers: ThreadPoolExecutor,
     ) -> None:
         self.name = name
-        self.store = store
+        self._opened = opened
+        self.store = store = opened()
         self._loop = loop
         self._readers = readers
         # A store in memory answers at once: a thread would only be slower.
         self.threaded = not isinstance(store, MemoryStore)
         self.feed = Feed(store, loop)
         self.commits = Commits(
-            store, loop, self.feed, threaded=self.threaded, name=f"namespace {name}"
+            lambda: self.store,
+            self._renew,
+            loop,
+            self.feed,
+            threaded=self.threaded,
+            name=f"namespace {name}",
         )
         # Who is connected by a socket or a stream: their descriptions, by identity.
         self.present: dict[object, dict[str, Any]] = {}
+
+    def _renew(self) -> None:
+        """Open the store anew, in the thread of its commits; whoever follows it goes on."""
+        fresh = self._opened()
+        old, self.store = self.store, fresh
+        self.feed.follow(fresh)
+        # What is wrong with it has been told by the commit that failed.
+        with suppress(Framework0Error):
+            old.close()
 
     async def read(self, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call ``function`` where a slow disk holds up nobody, and return what it returns."""
@@ -123,7 +141,7 @@ class Namespaces:
         self._readers.shutdown()
 
     def _add(self, name: str) -> Namespace:
-        made = Namespace(name, self._stores.open(name), self._loop, self._readers)
+        made = Namespace(name, partial(self._stores.open, name), self._loop, self._readers)
         self._open[name] = made
         return made
 

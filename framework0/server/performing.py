@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from framework0.context import version_of
 from framework0.context.wire import (
     Apply,
     At,
@@ -32,7 +33,7 @@ from framework0.context.wire import (
 )
 from framework0.errors import Framework0Error
 from framework0.server.audit import signature
-from framework0.server.looking import missed_changes, picture, some_changes, version_of
+from framework0.server.looking import missed_changes, picture, some_changes
 from framework0.server.requests import Refused
 from framework0.server.tokens import ADMIN, WRITE, may
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import ssl
+import sys
 import threading
 import time
 from pathlib import Path
@@ -27,6 +28,9 @@ if TYPE_CHECKING:
 
 NEEDED: Final = "the context server needs more packages: pip install 'framework0[server]'"
 _WAIT_SECONDS: Final = 30.0
+SWITCH_SECONDS: Final = 0.0005
+"""After a commit its thread waits at most so long for a busy loop, not the usual ten times as long."""
+
 _BACKLOG: Final = 512
 SAME_SIGNAL: Final = 0.2
 """Seconds in which signals count as one: many senders signal a process and then its whole group."""
@@ -127,7 +131,12 @@ class ContextServer:
         ``ready`` is called when the server listens.
         """
         heard = Signals(self)
-        self._run(self._live(ready, heard))
+        before = sys.getswitchinterval()
+        sys.setswitchinterval(SWITCH_SECONDS)
+        try:
+            self._run(self._live(ready, heard))
+        finally:
+            sys.setswitchinterval(before)
         return heard.first, heard.again
 
     def cut(self) -> None:

@@ -68,7 +68,7 @@ class Stores:
         """Open the store of a namespace, made if it is new."""
         if self._file is None:
             return MemoryStore()
-        from framework0.context import SQLiteStore
+        from framework0.context.persist import SQLiteStore
 
         path = self._file
         if name != DEFAULT:
