@@ -10,6 +10,7 @@ from framework0.context.limits import PENDING_CHANGES, VALUE_LIMITS
 from framework0.context.memory import MemoryStore
 from framework0.context.view import ContextView
 from framework0.context.writing import Writing
+from framework0.errors import ContextError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,12 +22,15 @@ if TYPE_CHECKING:
     from framework0.context.dispatcher import Dispatcher
     from framework0.context.limits import ValueLimits
     from framework0.context.reading import Moment
+    from framework0.context.remote.store import RemoteStore
     from framework0.context.snapshot import Snapshot
     from framework0.context.subscriptions import Subscription
     from framework0.context.values import Hold
 
 # How long close() waits for subscribers to be told about what was written before it.
 CLOSE_SECONDS = 5.0
+# How long a call waits for a server's answer.
+ANSWER_SECONDS = 10.0
 # Two threads that subscribe first must not start two dispatchers.
 _first_subscription = Lock()
 
@@ -62,6 +66,37 @@ class Context(Writing):
     def private(cls) -> Self:
         """Return the context of one run: its values end with the run, and none by itself before."""
         return cls(MemoryStore(ttl=False))
+
+    def connect_to_server(
+        self,
+        url: str,
+        *,
+        token: str | None = None,
+        namespace: str | None = None,
+        while_away: str = "wait",
+        timeout: float = ANSWER_SECONDS,
+        ca: str | None = None,
+    ) -> RemoteStore:
+        """Let this context be the one of a server from now on, for instance ``ws://localhost:8765``.
+
+        It connects in the background; the arguments, and how it is when the server is away, are those
+        of :class:`~framework0.context.remote.store.RemoteStore`, which is returned. Raises
+        ContextError when something was written or subscribed to here before.
+        """
+        from framework0.context.remote.store import RemoteStore
+
+        if self._dispatcher is not None or self._store.version():
+            raise ContextError(
+                "this context has changes or subscriptions of its own: connect a new one, then "
+                "write and subscribe"
+            )
+        store = RemoteStore(
+            url, token=token, namespace=namespace, while_away=while_away, timeout=timeout, ca=ca
+        )
+        before, self._store = self._store, store
+        self._entry = store.get
+        before.close()
+        return store
 
     def __repr__(self) -> str:
         return f"Context({len(self)} keys, version={self.version})"
@@ -197,4 +232,8 @@ class Context(Writing):
         expected: Mapping[str, int] | None = None,
         expected_version: int | None = None,
     ) -> tuple[Change, ...]:
-        return self.write_as(self._author, writes, expected, expected_version)
+        # The same as write_as(), without the call: it is what every write of a program passes through.
+        changes = self._store.apply(writes, self._author, time(), expected, expected_version)
+        if self._dispatcher is not None:
+            self._dispatcher.hold_back()
+        return changes

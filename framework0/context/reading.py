@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from framework0.context.blame import Blame
-    from framework0.context.change import Change, Store
+    from framework0.context.change import Change, Entry, Store
     from framework0.context.history import Diff
     from framework0.context.snapshot import Snapshot
 
@@ -36,14 +36,24 @@ class Reading:
         self._entry = store.get
 
     # The word everybody looks for; the builtin is not needed in here.
-    def get(self, key: str, default: Any = None, *, type: Any = None) -> Any:  # noqa: A002
+    def get(
+        self,
+        key: str,
+        default: Any = None,
+        *,
+        type: Any = None,  # noqa: A002
+        fresh: bool = False,
+    ) -> Any:
         """Return a copy of the value of ``key``, or ``default`` when the key is absent.
+
+        What is known here may be a moment old when the context lives elsewhere, though never older
+        than what was written through it; ``fresh`` asks who keeps it.
 
         With ``type`` (int, ``list[str]``, a dataclass, a TypedDict …; see
         :mod:`framework0.context.typed`) the value comes out as that, or
         :class:`~framework0.errors.TypeMismatch` says what is stored instead, and where.
         """
-        entry = self._entry(key)
+        entry = self._fresh_entry(key) if fresh else self._entry(key)
         if entry is None:
             return default
         value = entry[0]
@@ -53,11 +63,26 @@ class Reading:
             return read_as(thaw(value), type, key)
         return value if _class_of(value) in SCALARS else thaw(value)
 
+    def _fresh_entry(self, key: str) -> Entry | None:
+        """Ask the server, or the majority of a cluster, where there is one."""
+        store = self._store
+        ask = getattr(store, "fresh", None)
+        if ask is not None:
+            entry: Entry | None = ask(key)
+            return entry
+        refresh = getattr(store, "refresh", None)
+        if refresh is not None:
+            refresh()
+        return store.get(key)
+
     def get_at(self, key: str, moment: Moment, default: Any = None) -> Any:
         """Return a copy of what ``key`` held at ``moment`` (see :meth:`at`), or ``default``."""
         version = moment if type(moment) is int else self._version_of(moment)
         entry = self._store.get_at(key, version)
-        return default if entry is None else thaw(entry[0])
+        if entry is None:
+            return default
+        value = entry[0]
+        return value if type(value) in SCALARS else thaw(value)
 
     def __getitem__(self, key: str) -> Any:
         entry = self._entry(key)

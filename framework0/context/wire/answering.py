@@ -25,6 +25,7 @@ from framework0.errors import (
     Framework0Error,
     HistoryTrimmed,
     OperationReused,
+    StoreUnavailable,
     ValueRefused,
     VersionConflict,
 )
@@ -59,6 +60,10 @@ def error_fields(error: BaseException) -> dict[str, Any]:
             fields.update(code="history_trimmed", asked=error.asked, kept_since=error.kept_since)
         case ValueRefused():
             fields.update(code="bad_value", path=error.path)
+        case StoreUnavailable():
+            fields.update(code="unavailable", retry_after=_AGAIN)
+            if error.happened is not None:
+                fields["happened"] = error.happened
         case ContextError():
             if "not happened" in fields["message"]:
                 fields["code"] = "not_yet"

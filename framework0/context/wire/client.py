@@ -100,13 +100,13 @@ class ClientSession:
     """One connection as its client sees it.
 
     ``epoch`` and ``position`` are what to go on from after a cut: everything up to that version of
-    that history was handed out. They change together, with the last part of a snapshot: one that was
+    that history was handed out. ``first`` is the id of the first request. They change together, with the last part of a snapshot: one that was
     cut off leaves the client where it was.
     """
 
-    def __init__(self, codec: Codec = CLIENT_CODEC) -> None:
+    def __init__(self, codec: Codec = CLIENT_CODEC, first: int = 0) -> None:
         self._codec = codec
-        self._next = 0
+        self._next = first
         self._welcomed = False
         self._broken = False
         self.epoch: str | None = None
@@ -116,6 +116,11 @@ class ClientSession:
     def broken(self) -> bool:
         """Whether the server said what no server says; nothing is heard of it any more."""
         return self._broken
+
+    @property
+    def next_id(self) -> int:
+        """The id of the next request."""
+        return self._next
 
     def hello(self, **fields: Any) -> bytes:
         """Return the first message; fields that are None are left out."""

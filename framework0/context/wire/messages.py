@@ -218,7 +218,7 @@ SERVER: Final = {
             Field("now", "number", "The server's clock, epoch seconds.", True),
         )),
         Message("error", "The request of that `id` was not done; without `id`, no request could be made out.", (
-            Field("id", "id", "Of the request."),
+            Field("id", "id", "Of the request. A text that is no JSON is given one if it begins with `type` and `id`."),
             Field("code", "text", "One of the codes below.", True),
             Field("message", "text", "What is wrong and what to do next, for people.", True),
             Field("field", "text", "The field that is wrong."),
@@ -232,6 +232,7 @@ SERVER: Final = {
             Field("needed", "text", "Of `forbidden`: the role that would do."),
             Field("protocol", "count", "Of `wrong_protocol`: the version that would do."),
             Field("retry_after", "number", "Of `rate` and `unavailable`: seconds to wait."),
+            Field("happened", "flag", "Of `unavailable`: false when nothing was written for certain."),
             Field("request", "text", "Of `internal`: what to look for in the server's log."),
         )),
         Message("goodbye", "The server is about to close the connection.", (

@@ -6,6 +6,8 @@ greeting, the requests and their answers.
 
 from __future__ import annotations
 
+import re
+
 from framework0.context.limits import VALUE_LIMITS
 from framework0.context.wire.answering import error_fields, reply_fields
 from framework0.context.wire.asking import Asking
@@ -47,7 +49,19 @@ if TYPE_CHECKING:
 _NEW, _ASKED, _OPEN, _CLOSED = range(4)
 # Messages that may come before the token was looked up; a client that pipelines more is odd.
 _EARLY = 64
+_FRONT = 80
+_ID = re.compile(r'\{"type":"[a-z_]{1,20}","id":([0-9]{1,15})[,}]')
 _OF_THE_FEED = (CatchUp, Picture, Missed)
+
+
+def _id_in_front(data: str | bytes) -> int | None:
+    """Return the id of a message that could not be read, if it begins with its type and id.
+
+    Only there: further on, it could be part of a value.
+    """
+    start = data[:_FRONT].decode("ascii", "replace") if isinstance(data, bytes) else data[:_FRONT]
+    found = _ID.match(start)
+    return int(found[1]) if found else None
 
 
 class ServerSession:
@@ -113,6 +127,8 @@ class ServerSession:
             return self._do(message, identity, at)
         except Malformed as error:
             facts = {} if error.offset is None else {"offset": error.offset}
+            if self._state == _OPEN:
+                identity = _id_in_front(data)
             return self._refuse(identity, error.code, error.message, facts)
         except Wrong as error:
             return self._refuse(identity, error.code, error.message, error.facts)

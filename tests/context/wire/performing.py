@@ -59,20 +59,21 @@ class Connection:
     With ``lazy``, frames of the feed and outcomes wait until :meth:`run` is called.
     """
 
-    def __init__(self, store, *, lazy=False, claims=True, tokens=ROLE_OF, **options):
+    def __init__(self, store, *, lazy=False, claims=True, tokens=ROLE_OF, now=None, **options):
         self.store = store
         self.session = ServerSession(**options)
         self.sent = deque()
         self.closed = None
         self.lazy = lazy
         self.claims = claims
+        self.now = now or (lambda: NOW)
         self.tokens = tokens
         self.undo = None
         self.work = deque()
         self.seen = []
 
-    def receive(self, data, at=NOW):
-        self.perform(self.session.receive(data, at))
+    def receive(self, data):
+        self.perform(self.session.receive(data, self.now()))
         if not self.lazy:
             self.run()
 
@@ -133,7 +134,7 @@ class Connection:
                 if token not in self.tokens:
                     return Denial("unauthorized", "no such token", 4401)
                 role = self.tokens[token]
-                return Grant(role, f"token-{token}", self.claims, standing(store), NOW)
+                return Grant(role, f"token-{token}", self.claims, standing(store), self.now())
             case Subscribe():
                 return standing(store)
             case Picture():

@@ -425,6 +425,21 @@ def test_text_that_is_no_json_is_answered_and_the_connection_stays(client):
     assert client.closed is None
 
 
+@pytest.mark.parametrize(
+    ("text", "identity"),
+    [
+        ('{"type":"set","id":41,"key":"a","value":NaN}', 41),
+        (b'{"type":"set","id":41,"key":"\xff"}', 41),
+        ('{"type":"set","key":"a","value":{"id":41},"x":NaN}', None),
+        ('{"type":"se', None),
+    ],
+)
+def test_what_cannot_be_read_is_answered_with_the_id_in_front_of_it(client, text, identity):
+    client.receive(text)
+    (error,) = heard(client)
+    assert error.get("id") == identity
+
+
 def test_a_message_that_is_too_large_ends_the_connection(client):
     client.receive(b"x" * (1024 * 1024 + 1))
     assert heard(client)[0]["code"] == "too_large"

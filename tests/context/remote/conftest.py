@@ -1,0 +1,33 @@
+"""A small real server, and clients of it that end with the test."""
+
+from __future__ import annotations
+
+import pytest
+
+from framework0.context import RemoteStore
+from tests.context.remote.serving import SmallServer
+
+
+@pytest.fixture
+def server():
+    server = SmallServer()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def join():
+    """Return what makes clients of a server."""
+    made = []
+
+    def join(server, *, wait=True, **options):
+        options.setdefault("token", "a")
+        store = RemoteStore(server if isinstance(server, str) else server.url, **options)
+        made.append(store)
+        if wait:
+            assert store.wait_connected()
+        return store
+
+    yield join
+    for store in made:
+        store.close()
