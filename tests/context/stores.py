@@ -8,14 +8,17 @@ what makes stores: each call of that makes an empty one, which forgets all but t
 from __future__ import annotations
 
 import atexit
+from functools import partial
 from itertools import count
 from pathlib import Path
 from tempfile import mkdtemp
+from unittest.mock import patch
 from uuid import uuid4
 
-from framework0.context import MemoryStore
+from framework0.context import MemoryStore, RemoteStore
 from framework0.context.persist import SQLiteStore
 from framework0.context.replicated import ReplicatedStore, open_log
+from framework0.server import ContextServer
 from framework0.testing import FakeStore
 from tests.context.replicated.clusters import EtcdCluster, NatsCluster
 
@@ -61,15 +64,17 @@ clusters = {}
 
 
 def remote(request, home, at_end):
-    from framework0.context import RemoteStore
-    from tests.context.remote.serving import SmallServer
+    """A store that reaches the real server over a real socket."""
+    at_end.enter_context(patch.dict("os.environ", XDG_STATE_HOME=str(home / "state")))
 
     def make(**bounds):
-        server = SmallServer(MemoryStore(**bounds))
-        at_end.callback(server.stop)
-        store = RemoteStore(server.url, token="a")
-        at_end.callback(store.close)
-        store.wait_connected()
+        kept = partial(MemoryStore, **bounds)
+        with patch("framework0.server.stores.MemoryStore", kept):
+            server = ContextServer(0, store="memory", workspace=home).start_async()
+            at_end.callback(server.stop)
+            store = RemoteStore(server.url)
+            at_end.callback(store.close)
+            assert store.wait_connected()
         return store
 
     return make
