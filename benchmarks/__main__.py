@@ -29,6 +29,9 @@ TABLES = {
     "processes": "processes",
     "reading": "reading",
     "bus": "bus",
+    "context": "context",
+    "clusters": "clusters",
+    "server": "server",
 }
 
 
@@ -59,6 +62,12 @@ class Sizes(NamedTuple):
     processes: tuple[tuple[str, int], ...] = (("layered", 10_000), ("chain", 1_000))
     array: tuple[int, int] = (100_000_000, 100)
     deliveries: tuple[int, int] = (200_000, 10)
+    calls: int = 200_000
+    in_flight: tuple[int, ...] = (1, 64)
+    cluster_writes: int = 6_400
+    clients: int = 100
+    idle: int = 2_000
+    seconds: float = 2.0
 
 
 def tiny(scratch):
@@ -80,6 +89,12 @@ def tiny(scratch):
         processes=(("layered", 200),),
         array=(1_000_000, 3),
         deliveries=(2_000, 10),
+        calls=2_000,
+        in_flight=(4,),
+        cluster_writes=40,
+        clients=4,
+        idle=20,
+        seconds=0.2,
     )
 
 

@@ -40,6 +40,7 @@ TABLES = {
     "cached": ("steps from the cache", "the run that fills it"),
     "reading": ("read and checked", "yaml12", "CSafeLoader"),
     "bus": ("a message to 10 callbacks", "PyPubSub", "nobody reads", "an array of 1 MB", "Queue"),
+    "context": ("set a key", "get a key, in memory", "as of any version", "dict, list and lock"),
 }
 
 
@@ -110,6 +111,21 @@ def test_the_long_kill_test_finds_a_runner_that_acknowledges_too_early(repositor
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
     assert "was acknowledged and is lost" in ended.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("what", "trials", "more"),
+    [("timeouts", 1, []), ("cancels", 1, []), ("kills", 3, []), ("kills", 8, ["--control"])],
+)
+def test_the_long_test_of_endings_finds_nothing_but_in_its_control(
+    repository, tmp_path, what, trials, more
+):
+    words = ["--of", what, "--trials", str(trials), *more]
+    ended = run(repository, tmp_path, "benchmarks.chaos.endings", *words)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    judged = [row[5] for row in cells(ended.stdout)[1:] if row[5] in ("yes", "NO")]
+    assert ("NO" in judged) is bool(more)
 
 
 @pytest.mark.parametrize("name", FLOORS)

@@ -176,15 +176,17 @@ class Log:
     def trim(self) -> None:
         """Forget the oldest changes beyond the bounds; the latest one always stays."""
         changes = self.changes
-        while len(changes) > self.keep_changes or (
-            self.weight > self._keep_bytes and len(changes) > 1
-        ):
+        weight = self.weight
+        surplus = len(changes) - self.keep_changes
+        while surplus > 0 or (weight > self._keep_bytes and len(changes) > 1):
+            surplus -= 1
             dropped = changes.popleft()
-            self.weight -= weight_of(dropped)
-            self.kept_since = dropped.version
-            self.kept_since_time = dropped.at
-            if dropped.removed and self.removed_at[dropped.key] == dropped.version:
-                del self.removed_at[dropped.key]
+            value = dropped[2]
+            weight -= CHANGE_BYTES if type(value) in SMALL else CHANGE_BYTES + weigh(value)
+            if dropped[3] and self.removed_at[dropped[1]] == dropped[0]:
+                del self.removed_at[dropped[1]]
+            self.kept_since, self.kept_since_time = dropped[0], dropped[10]
+        self.weight = weight
 
     def after(self, since: int) -> list[Change]:
         """Return the changes after ``since``, oldest first; walks only as far back as needed."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from framework0.context.change import Undo, Write
     from framework0.context.expiry import Expiry
     from framework0.context.operations import Operations
+    from framework0.context.past import Past
     from framework0.context.tags import Tags
 
     Listener = Callable[[Sequence[Change]], None]
@@ -62,6 +63,7 @@ class MemoryStore:
         # What most contexts never need is made when it is.
         self._expiry: Expiry | None = None
         self._operations: Operations | None = None
+        self._past: Past | None = None
         self._tags: Tags | None = None
         self._epoch = ""
         if not ttl:
@@ -110,12 +112,15 @@ class MemoryStore:
     def get_at(self, key: str, version: int) -> Entry | None:
         """Return the entry of ``key`` as it was at ``version``, or None."""
         with self._lock:
-            if not self._log.kept_since <= version <= self._version:
+            if version < self._log.kept_since or version > self._version:
                 return self._picture(version).get(key)
             entry = self._entries.get(key)
             if entry is not None and entry[1] <= version:
                 return entry
-            return self._log.past().entry(key, version, entry)
+            past = self._past
+            if past is None or past.upto != self._version:
+                past = self._past = self._log.past()
+            return past.entry(key, version, entry)
 
     def version_at(self, time: float) -> int:
         """Return the version of the last change made at or before ``time`` (epoch seconds)."""
@@ -137,7 +142,18 @@ class MemoryStore:
             if operation is not None:
                 request = Request(writes, author, at, expected, expected_version, operation)
                 return self._apply_once(request, self._tell)
-            made = self._make(writes, author, at, expected, expected_version)
+            # One plain write, the usual case, is not looked at any closer.
+            if (
+                expected
+                or expected_version is not None
+                or len(writes) != 1
+                or writes[0][3] is not None
+                or self._closed
+                or self._expiry is not None
+                or len(self._entries) >= self._room
+            ):
+                self._check(writes, expected, expected_version)
+            made = self._write(writes, author, at)
             if made:
                 for listener in self._watchers:
                     listener(made)
@@ -151,7 +167,7 @@ class MemoryStore:
             for request in requests:
                 try:
                     if request.operation is None:
-                        made = tuple(self._make(*request[:5]))
+                        made = tuple(self._make(request))
                         together += made
                     else:
                         made = self._apply_once(request, together.extend)
@@ -239,31 +255,26 @@ class MemoryStore:
 
     # What follows is called with the lock held.
 
-    def _make(
+    def _make(self, request: Request) -> list[Change]:
+        """Check everything, then make the changes; whoever calls tells the watchers."""
+        self._check(request.writes, request.expected, request.expected_version)
+        return self._write(request.writes, request.author, request.at)
+
+    def _check(
         self,
         writes: Sequence[Write],
-        author: Author,
-        at: float,
         expected: Mapping[str, int] | None,
         expected_version: int | None,
-    ) -> list[Change]:
-        """Check everything, then make the changes; whoever calls tells the watchers."""
+    ) -> None:
+        """Raise what speaks against the writes."""
+        from framework0.context.admission import check_expected, check_room
+
         if self._closed:
             raise ContextError("the context is closed: write before close()")
-        if self._expiry is not None:
-            self._end_what_is_over()
-        if expected or expected_version is not None:
-            from framework0.context.admission import check_expected
-
-            check_expected(self._entries, self._version, expected, expected_version)
-        if len(self._entries) + len(writes) > self._room:
-            from framework0.context.admission import check_room
-
-            check_room(self._entries, writes, self._room)
-        # One write, the usual case, is looked at without a loop.
-        if len(writes) != 1 or writes[0][3] is not None:
-            self._check_times(writes)
-        return self._write(writes, author, at)
+        self._end_what_is_over()
+        check_expected(self._entries, self._version, expected, expected_version)
+        check_room(self._entries, writes, self._room)
+        self._check_times(writes)
 
     def _write(self, writes: Sequence[Write], author: Author, at: float) -> list[Change]:
         """Make the changes: everything a writer waits for, in one loop without further calls."""
@@ -318,7 +329,7 @@ class MemoryStore:
         known = self._operations.answer(operation, asked, now)
         if known is not None:
             return known
-        made = tuple(self._make(*request[:5]))
+        made = tuple(self._make(request))
         self._operations.remember(operation, asked, made, now)
         if made:
             tell(made)

@@ -23,7 +23,7 @@ class Past:
     __slots__ = ("_keys", "taken", "upto")
 
     def __init__(self) -> None:
-        self._keys: dict[str, tuple[list[int], list[Change]]] = {}
+        self._keys: dict[str, tuple[list[int], list[Entry | None]]] = {}
         self.upto = 0
         self.taken = 0
 
@@ -31,25 +31,20 @@ class Past:
         """Add later changes, oldest first."""
         keys = self._keys
         for change in changes:
-            own = keys.get(change[1])
+            own = keys.get(change.key)
             if own is None:
-                own = keys[change[1]] = ([], [])
-            own[0].append(change[0])
-            own[1].append(change)
-            self.upto = change[0]
+                # What was there before the first change that is known, at any version before it.
+                own = keys[change.key] = ([-1], [entry_before(change)])
+            own[0].append(change.version)
+            own[1].append(entry_after(change))
+            self.upto = change.version
             self.taken += 1
 
     def entry(self, key: str, version: int, present: Entry | None) -> Entry | None:
         """Return the entry of ``key`` at ``version``, given the ``present`` one."""
         own = self._keys.get(key)
-        if own is None:
-            # It has not changed since before the first change known here.
-            return present
-        versions, changes = own
-        position = bisect_right(versions, version)
-        if position:
-            return entry_after(changes[position - 1])
-        return entry_before(changes[0])
+        # Without a change known here it has been what it is for all the time.
+        return present if own is None else own[1][bisect_right(own[0], version) - 1]
 
 
 def entry_after(change: Change) -> Entry | None:

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from framework0.context.values import Hold
     from framework0.context.versions import Conflict, Merged, Strategy
 
+# Making a write this way saves the call of its constructor.
+_new = tuple.__new__
+
 
 class Writing(Reading, ABC):
     """Everything that can be done to a context. Each call is one atomic change, or none."""
@@ -46,7 +49,7 @@ class Writing(Reading, ABC):
         be changed. Raises :class:`~framework0.errors.ValueRefused` for what else is not JSON.
         """
         key = check_key(key)
-        write = Write(key, freeze(value, self._limits, key, self._hold), False, ttl)
+        write = _new(Write, (key, freeze(value, self._limits, key, self._hold), False, ttl))
         return self._write((write,))[0].version
 
     def __setitem__(self, key: str, value: Any) -> None:
