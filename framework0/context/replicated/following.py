@@ -45,20 +45,37 @@ class Follower:
         self._stopped = False
         self._thread = threading.Thread(target=self._run, name="framework0-replica", daemon=True)
 
-    def start(self, first: Facts) -> None:
+    def start(self, first: Facts, patience: float) -> None:
         """Bring the replica to where the log ends, and follow it from there.
 
-        A log that nobody has begun begins with ``first``. Raises :class:`Away` when nobody answers.
+        A log that nobody has begun begins with ``first``. Raises
+        :class:`~framework0.errors.StoreUnavailable` when nobody answers within ``patience`` seconds.
         """
+        end = time.monotonic() + patience
+        while True:
+            try:
+                self._begin(first)
+                break
+            except Away as error:
+                # A cluster that is just starting chooses its leaders first.
+                if time.monotonic() > end:
+                    raise StoreUnavailable(
+                        f"the context cannot be opened: {error}", happened=False
+                    ) from error
+                time.sleep(_PAUSE)
+        self._confirmed = time.monotonic()
+        self._thread.start()
+
+    def _begin(self, first: Facts) -> None:
         snapshot = self._log.snapshot()
-        if snapshot is not None:
+        if snapshot is not None and snapshot.position > self.position:
             self._start_from(snapshot)
-        elif self._log.head(0) == 0:
+        elif snapshot is None and self._log.head(0) == 0:
             try:
                 self._log.append(0, encode(first))
             except Moved:
                 # Another server has begun it at this moment, and may even have a snapshot by now.
-                self.start(first)
+                self._begin(first)
                 return
         head = self._log.head(self.position)
         for record in self._log.follow(self.position, self.is_stopped):
@@ -66,8 +83,6 @@ class Follower:
                 self.take_over(*record)
             if self.position >= head:
                 break
-        self._confirmed = time.monotonic()
-        self._thread.start()
 
     def stop(self, patience: float) -> None:
         """End the thread, and wake up everybody who waits for it."""

@@ -91,7 +91,7 @@ class ReplicatedStore:
         self.changes = replica.changes
         self.watch = replica.watch
         try:
-            self._follower.start(Facts(self._next_id(), epoch=uuid.uuid4().hex))
+            self._follower.start(Facts(self._next_id(), epoch=uuid.uuid4().hex), timeout)
         except BaseException:
             log.close()
             raise

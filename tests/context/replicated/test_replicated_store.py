@@ -441,3 +441,21 @@ def test_each_of_many_is_told_when_nobody_answers(servers: Servers) -> None:
     for thread in threads:
         thread.join()
     assert told == [None] * 4
+
+
+def test_a_cluster_that_never_answers_is_said_at_the_opening() -> None:
+    log = FakeLog()
+    log.cut = True
+    with pytest.raises(StoreUnavailable, match="cannot be opened"):
+        ReplicatedStore(log, timeout=0.1)
+
+
+def test_a_cluster_that_is_just_starting_is_waited_for() -> None:
+    log = FakeLog()
+    log.cut = True
+    timer = threading.Timer(0.2, setattr, (log, "cut", False))
+    timer.start()
+    store = ReplicatedStore(log, timeout=10)
+    assert put(store, "k", 1)[0].version == 1
+    store.close()
+    timer.join()
