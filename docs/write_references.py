@@ -20,7 +20,9 @@ NOTICE = "<!-- written by docs/write_references.py -->\n"
 CODE = re.compile(r"errors\.md#([a-z0-9-]+)")
 LONGEST_EXAMPLE = 14
 
-sys.path.insert(0, str(REPOSITORY))
+sys.path[:0] = [str(REPOSITORY), str(DOCS)]
+
+from write_protocol import protocol_page  # noqa: E402 (found by the line above)
 
 
 def recipe_page():
@@ -378,6 +380,7 @@ PAGES = {
     "expressions.md": expressions_page,
     "errors.md": errors_page,
     "cli.md": commands_page,
+    "protocol.md": lambda: f"{NOTICE}\n{protocol_page()}",
 }
 
 

@@ -91,7 +91,7 @@ class AsyncContextClient:
         self._watches: dict[Watched, asyncio.Event] = {}
         self._task: asyncio.Task[None] | None = None
         self._closed = False
-        self.role = ""
+        self.role = self._epoch = ""
         self.reconnects = -1
 
     async def __aenter__(self) -> Self:
@@ -173,6 +173,11 @@ class AsyncContextClient:
         """Return the tags and the versions they stand for."""
         tags: dict[str, int] = (await self._ask("tags"))["tags"]
         return tags
+
+    async def epoch(self) -> str:
+        """Return the random name of the server's history; the versions of another mean nothing here."""
+        await self.ping()
+        return self._epoch
 
     async def presence(self) -> list[dict[str, Any]]:
         """Return who is connected to this context."""
@@ -326,7 +331,7 @@ class AsyncContextClient:
     async def _take(self, event: Event, line: ClientConnection) -> None:
         match event:
             case Welcome():
-                self.role = event.role
+                self.role, self._epoch = event.role, event.epoch
                 self.reconnects += 1
                 self._line, self._refusal = line, None
                 self._ready.set()

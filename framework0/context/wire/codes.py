@@ -39,7 +39,6 @@ ERRORS: Final = {
     "rate": "Too many requests in this time; `retry_after` is how many seconds to wait.",
     "refused": "The context refused the call; the message says why.",
     "unavailable": "What keeps the context cannot answer now (a full disk, a cluster without a majority); try again.",
-    "unsupported": "The store behind this server does not offer that.",
     "internal": "The server made a mistake; its log says more under `request`.",
 }  # fmt: skip
 """Each code and what it means."""
