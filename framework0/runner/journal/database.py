@@ -71,6 +71,9 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
         version = version_of(connection, path)
     except sqlite3.OperationalError as error:
         connection.close()
+        if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
+            # Whoever created it died on the way, so nothing was ever in it.
+            return None
         if primary_code(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             return _open_frozen(path)
         raise explain(error, path, "read") from error
@@ -137,7 +140,12 @@ def _check_file(path: Path) -> bool:
 def _refuse_future(path: Path) -> None:
     # Looked at through a reading connection: closing a writing one could rewrite pages.
     with closing(_connect(path, "ro")) as connection:
-        version_of(connection, path)
+        try:
+            version_of(connection, path)
+        except sqlite3.OperationalError as error:
+            # Whoever created it died on the way: the next who may write takes that back first.
+            if error.sqlite_errorcode != sqlite3.SQLITE_READONLY_ROLLBACK:
+                raise
 
 
 def _make_private(path: Path) -> None:

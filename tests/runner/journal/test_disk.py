@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -235,4 +236,26 @@ def test_a_path_with_odd_characters_is_opened_as_it_is(tmp_path, header):
     journal.begin(header(), 1).finish("succeeded")
     assert path.exists()
     assert len(journal.runs()) == 1
+    journal.close()
+
+
+def test_a_file_whose_creator_was_killed_on_the_way_is_begun_anew(path, tmp_path, header, record):
+    """Found by `benchmarks.chaos.crashpoints`: a hot rollback journal cannot be read by who only looks."""
+    creating = sqlite3.connect(tmp_path / "creating.db", isolation_level=None)
+    creating.execute("PRAGMA cache_size = 1")
+    creating.execute("BEGIN IMMEDIATE")
+    creating.execute("CREATE TABLE half (made)")
+    # More than the cache holds, so that pages are in the file and the way back beside it.
+    creating.executemany("INSERT INTO half VALUES (?)", [(b"x" * 4000,) for _ in range(50)])
+    path.parent.mkdir(mode=0o700)
+    for end in ("", "-journal"):
+        shutil.copyfile(tmp_path / f"creating.db{end}", f"{path}{end}")
+    creating.close()
+    assert path.stat().st_size > 0
+    journal = Journal(path)
+    assert journal.runs() == []
+    recorder = journal.begin(header(), 1)
+    recorder.append(record(), ())
+    recorder.finish("succeeded")
+    assert [run.state for run in journal.runs()] == ["succeeded"]
     journal.close()
