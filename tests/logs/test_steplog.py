@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from framework0.logs import STDERR, STDOUT, StepLog
+from framework0.logs.drain import Drain
 from framework0.secrets import Masker
 
 SECRET = "tr0ub4dor&3-canary"
@@ -276,3 +277,27 @@ def test_however_a_secret_is_cut_into_writes_it_is_masked(tmp_path_factory, cuts
     log.write(text)
     log.close()
     assert path.read_text() == "before *** after\n"
+
+
+def test_what_was_written_before_the_end_is_kept_however_long_that_takes(monkeypatch):
+    """On a machine so busy that the second for the pipe's end passes before its thread gets a turn."""
+    monkeypatch.setattr("framework0.logs.drain.CLOSE_SECONDS", 0.01)
+    kept, turn = [], threading.Event()
+
+    def busy(data):
+        turn.wait(30)
+        kept.append(data)
+
+    drain = Drain(busy)
+    # As a grandchild does that lives on.
+    held = os.dup(drain.fileno())
+    os.write(drain.fileno(), b"first\n")
+    os.write(drain.fileno(), b"last\n")
+    closing = threading.Thread(target=drain.close)
+    closing.start()
+    closing.join(0.1)
+    assert closing.is_alive()
+    turn.set()
+    closing.join(30)
+    assert b"".join(kept) == b"first\nlast\n"
+    os.close(held)
