@@ -19,7 +19,8 @@ import zlib
 from json import loads
 from zlib import compress, crc32, decompress
 
-from framework0.context.persist.delta import LEVEL, apply_delta, encode_delta
+from framework0.context.change import Entry
+from framework0.context.persist.delta import apply_delta, encode_delta
 from framework0.context.persist.texts import decode, encode, revived
 from framework0.context.values import MARK, weigh
 from framework0.tuples import NamedTuple
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from typing import Any, Final
 
-    from framework0.context.change import Change, Entry
+    from framework0.context.change import Change
     from framework0.context.persist.texts import Home
 
 PART_BITS: Final = 20
@@ -176,11 +177,6 @@ def unpacked(text: str | bytes) -> str:
         raise ValueError(f"it cannot be decompressed ({error})") from error
 
 
-def packed(text: str) -> bytes:
-    """Return the text compressed well, for what is read more often than written."""
-    return compress(text.encode("utf-8", "surrogatepass"), LEVEL)
-
-
 class Told(NamedTuple):
     """One change as a batch tells it. ``value`` of a large one waits in ``large`` (see :meth:`Reader`)."""
 
@@ -222,6 +218,27 @@ def read_changes(batch: Batch, home: Home | None) -> Iterator[Told]:
             yield Told(version, key, value, removed, expires, form, who, run, step, attempt, at)
     if version != batch.version:
         raise ValueError(f"it says {batch.changes} changes and holds others")
+
+
+def add_values(batch: Batch, values: dict[str, Any], home: Home | None, upto: int) -> None:
+    """Move ``values`` along to version ``upto``, or to the end of ``batch`` if that is before."""
+    text = unpacked(batch.text)
+    if batch.large is not None or MARK in text or batch.version > upto:
+        for told in read_changes(batch, home):
+            if told.version > upto:
+                return
+            if told.removed:
+                values.pop(told.key, None)
+            else:
+                before = values.get(told.key)
+                values[told.key] = value_of(told, Entry(before, 0), home)
+        return
+    for *_, members in loads(text):
+        for member in members:
+            if len(member) == 1:
+                values.pop(member[0], None)
+            else:
+                values[member[0]] = member[1]
 
 
 def value_of(told: Told, before: Entry | None, home: Home | None) -> Any:

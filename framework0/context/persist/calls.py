@@ -53,14 +53,22 @@ class Calls:
             raise OperationReused(operation)
         return known[0]
 
-    def take(self, text: str | None) -> None:
-        """Take in the ids in the row of the next batch."""
-        if text is None or not self.read:
-            return
+    def take(self, text: str | None) -> int:
+        """Take in the ids in the row of the next batch; return how many there are."""
+        if text is None:
+            return 0
         at, *named = loads(text)
-        for operation, *call in named:
-            self._known.pop(operation, None)
-            self._known[operation] = (Call(*call), at)
+        if self.read:
+            self.add([(operation, Call(*call)) for operation, *call in named], at)
+        return len(named)
+
+    def add(self, named: Sequence[tuple[str, Call]], at: float) -> None:
+        """Take in the calls of one batch, made at that time."""
+        known = self._known
+        for operation, call in named:
+            # One that has been forgotten and is made again comes last.
+            known.pop(operation, None)
+            known[operation] = (call, at)
         while len(self._known) > OPERATIONS:
             self._known.popitem(last=False)
 

@@ -183,9 +183,9 @@ class Keeping:
         for batch in batches(connection, state, after):
             made = list(replay((batch,), picture, self._home, since))
             changes += made
-            self._calls.take(batch.operations)
+            calls = self._calls.take(batch.operations)
             if batch.version > state.snapshot:
-                self._growth.add(batch, made)
+                self._growth.add(batch, made, calls)
         self._take(changes)
         return changes
 
@@ -214,7 +214,7 @@ class Keeping:
             with explained(self.path, "write"), self._passing():
                 staged, answers = self._stage(tickets)
                 if staged.changes or staged.named:
-                    self._write(staged.changes, write_calls(staged.named, time()))
+                    self._write(staged.changes, staged.named)
             self._tell(staged.changes)
         for ticket, answer in zip(tickets, answers, strict=True):
             ticket.answers = answer
@@ -239,16 +239,19 @@ class Keeping:
                     mine.append(error)
         return staged, answers
 
-    def _write(self, changes: Sequence[Change], operations: str | None) -> None:
+    def _write(self, changes: Sequence[Change], named: Sequence[tuple[str, Call]]) -> None:
         """Make one batch durable, then true in memory. Called within the gate."""
-        batch = self._batch(changes, operations)
+        now = time()
+        batch = self._batch(changes, write_calls(named, now))
         self._seen = self._counter.unsettle()
         try:
             self._connection.execute(_INSERT, batch)
         except BaseException as error:
             self._failed(error)
             raise
-        self._written(batch, changes, own=True)
+        if self._calls.read:
+            self._calls.add(named, now)
+        self._written(batch, changes, len(named), own=True)
         self._seen = self._counter.settle()
 
     def _write_all(self, groups: Sequence[Sequence[Change]]) -> None:
@@ -268,7 +271,7 @@ class Keeping:
             self._failed(error)
             raise
         for batch, changes in written:
-            self._written(batch, changes, own=False)
+            self._written(batch, changes, 0, own=False)
         self._seen = self._counter.settle()
 
     def _batch(self, changes: Sequence[Change], operations: str | None) -> Batch:
@@ -288,10 +291,9 @@ class Keeping:
         )
         return batch._replace(crc=batch.checksum(self._crc))
 
-    def _written(self, batch: Batch, changes: Sequence[Change], *, own: bool) -> None:
+    def _written(self, batch: Batch, changes: Sequence[Change], calls: int, *, own: bool) -> None:
         self._number, self._crc = batch.number, batch.crc
-        self._calls.take(batch.operations)
-        self._growth.add(batch, changes)
+        self._growth.add(batch, changes, calls)
         self._take(changes, own=own)
 
     def _failed(self, error: BaseException) -> None:

@@ -8,8 +8,14 @@ the caller knows the file's name.
 from __future__ import annotations
 
 from framework0.context.change import Change, Entry
-from framework0.context.persist.batches import PART_BITS, Batch, read_changes, value_of
-from framework0.context.persist.snapshot import Part, Picture, read_part
+from framework0.context.persist.batches import (
+    PART_BITS,
+    Batch,
+    add_values,
+    read_changes,
+    value_of,
+)
+from framework0.context.persist.snapshot import Part, Picture, read_part, read_values
 from framework0.errors import ContextError, HistoryTrimmed
 from framework0.tuples import NamedTuple
 
@@ -200,8 +206,30 @@ def snapshot_at(
 ) -> Picture:
     """Return the picture of the snapshot at ``version``; that of version 0 is empty."""
     picture = Picture()
+    for part in _parts(connection, version):
+        read_part(part, picture, state.kept_since, home)
+    return picture
+
+
+def values_at(
+    connection: sqlite3.Connection, state: State, version: int, home: Home | None
+) -> dict[str, Any]:
+    """Return the values at ``version``, which must be readable: :func:`picture_at`, twice as fast."""
+    start = snapshot_before(connection, version)
+    values: dict[str, Any] = {}
+    for part in _parts(connection, start):
+        read_values(part, values, home)
+    if start < version:
+        for batch in batches(connection, state, last_of(start)):
+            add_values(batch, values, home, version)
+            if batch.version >= version:
+                break
+    return values
+
+
+def _parts(connection: sqlite3.Connection, version: int) -> Iterator[Part]:
     if version == 0:
-        return picture
+        return
     (parts,) = connection.execute(
         "SELECT parts FROM snapshots WHERE version = ?", (version,)
     ).fetchone()
@@ -211,8 +239,7 @@ def snapshot_at(
     )
     count = 0
     for row in rows:
-        read_part(Part(*row), picture, state.kept_since, home)
+        yield Part(*row)
         count += 1
     if count != parts:
         raise ValueError(f"the snapshot of version {version} has {count} of its {parts} parts")
-    return picture

@@ -6,7 +6,7 @@ seeing it (:mod:`framework0.context.persist.readers`).
 
 from __future__ import annotations
 
-from json import dumps, loads
+from json import dumps
 
 from framework0.context.persist.answers import keep_answers
 from framework0.context.persist.reading import is_snapshot, last_of, picture_at
@@ -66,14 +66,12 @@ class Growth:
         self.keys: dict[str, list[int]] = {}
         self.first_at, self.last_at = float("inf"), 0.0
 
-    def add(self, batch: Batch, changes: Sequence[Change]) -> None:
-        """Count a batch, which made ``changes``."""
+    def add(self, batch: Batch, changes: Sequence[Change], calls: int) -> None:
+        """Count a batch, which made ``changes`` for so many calls with an id, and others."""
         self.batches += 1
         self.changes += batch.changes
         self.bytes += len(batch.text) + len(batch.large or b"")
-        if batch.operations is not None:
-            # One of them is when the call was.
-            self.calls += len(loads(batch.operations)) - 1
+        self.calls += calls
         if not changes:
             return
         self.first_at, self.last_at = min(self.first_at, batch.first_at), batch.last_at
@@ -172,12 +170,13 @@ def forget_untagged(connection: sqlite3.Connection, kept_since: int) -> None:
 def give_back(connection: sqlite3.Connection, most: int | None = None) -> None:
     """Return free pages to the file system: all of them, or ``most`` when there are very many."""
     (free,) = connection.execute("PRAGMA freelist_count").fetchone()
+    # As a script: of a statement without columns Python runs the first step only, which is one page.
     if most is None:
-        connection.execute("PRAGMA incremental_vacuum").fetchall()
+        connection.executescript("PRAGMA incremental_vacuum")
     else:
         (pages,) = connection.execute("PRAGMA page_count").fetchone()
         if free > max(_FREE_PAGES, pages // 2):
-            connection.execute(f"PRAGMA incremental_vacuum({most})").fetchall()
+            connection.executescript(f"PRAGMA incremental_vacuum({most})")
 
 
 def _keep_tagged(connection: sqlite3.Connection, state: State, upto: int) -> None:

@@ -1,7 +1,8 @@
 """A snapshot: everything a context held at one version, in parts that can be read alone. Pure.
 
-A part is the JSON object of some keys in a row, compressed: ``{key: [value, version]}``, with when it
-ends behind that if it ends by itself, and ``{key: [version]}`` for a key whose removal is still kept.
+A part is some keys in a row as JSON, compressed: ``[keys, values, versions, ends, removals]``, where
+``ends`` maps a key to when its value ends by itself, and ``removals`` maps keys that were removed to the
+version of that, as long as that change is kept. Lists side by side are read in half the time of pairs.
 A part is found by its first key; that of the first part is the empty text.
 """
 
@@ -28,10 +29,6 @@ KEYS_A_PART: Final = 256
 
 _LEVEL: Final = 1
 """zlib's level: writers wait for snapshots, and a higher one saves a tenth of them."""
-
-
-_PAIR: Final = 2
-"""A value and its version; alone stands the version of a removal, and behind both an end."""
 
 
 class Part(NamedTuple):
@@ -64,14 +61,18 @@ def write_parts(
 
     Removals at or before ``kept_since`` are forgotten.
     """
-    gone = {key: (at,) for key, at in removed.items() if at > kept_since}
+    gone = {key: at for key, at in removed.items() if at > kept_since}
     keys = sorted([*entries, *gone]) if gone else sorted(entries)
     for start in range(0, len(keys) or 1, KEYS_A_PART):
         chosen = keys[start : start + KEYS_A_PART]
-        content: dict[str, Any] = {}
-        for key in chosen:
-            entry = entries.get(key)
-            content[key] = gone[key] if entry is None else entry if entry[2] else entry[:2]
+        there = [(key, entries[key]) for key in chosen if key in entries]
+        content = [
+            [key for key, _ in there],
+            [entry[0] for _, entry in there],
+            [entry[1] for _, entry in there],
+            {key: entry[2] for key, entry in there if entry[2] is not None},
+            {key: gone[key] for key in chosen if key in gone},
+        ]
         packed = compress(encode(content).encode("utf-8", "surrogatepass"), _LEVEL)
         first = chosen[0] if start else ""
         yield Part(version, first, packed, _sealed(version, first, packed))
@@ -82,26 +83,35 @@ def read_part(part: Part, picture: Picture, kept_since: int, home: Home | None) 
 
     Removals at or before ``kept_since`` are forgotten.
     """
+    keys, values, versions, ends, gone = _content(part, home)
+    entries = picture.entries
+    new = tuple.__new__
+    for key, value, version in zip(keys, values, versions, strict=True):
+        entries[key] = new(Entry, (value, version, None))
+    for key, end in ends.items():
+        entries[key] = entries[key]._replace(expires=end)
+    for key, at in gone.items():
+        if at > kept_since:
+            picture.removed[key] = at
+
+
+def read_values(part: Part, values: dict[str, Any], home: Home | None) -> None:
+    """Add the values that ``part`` tells to ``values``; raises like :func:`read_part`."""
+    content = _content(part, home)
+    values.update(zip(content[0], content[1], strict=True))
+
+
+def _content(part: Part, home: Home | None) -> list[Any]:
     if not part.intact():
         raise ValueError(
             f"the part from key {part.first!r:.80} on of the snapshot of version {part.version} is "
             "not what was written"
         )
     text = unpacked(part.text)
-    content = loads(text)
+    content: list[Any] = loads(text)
     if MARK in text:
-        content = {key: [revived(told[0], home), *told[1:]] for key, told in content.items()}
-    entries = picture.entries
-    new = tuple.__new__
-    for key, told in content.items():
-        size = len(told)
-        if size == _PAIR:
-            entries[key] = new(Entry, (told[0], told[1], None))
-        elif size == 1:
-            if told[0] > kept_since:
-                picture.removed[key] = told[0]
-        else:
-            entries[key] = new(Entry, told)
+        content[1] = revived(content[1], home)
+    return content
 
 
 def _sealed(version: int, first: str, text: bytes) -> int:

@@ -11,7 +11,7 @@ from framework0.context.persist import lookback
 from framework0.context.persist.keeping import Keeping
 from framework0.context.persist.loading import in_a_row, rebase_all
 from framework0.context.persist.readers import Looking
-from framework0.context.persist.reading import check_version, picture_at, state_of
+from framework0.context.persist.reading import check_version, state_of, values_at
 from framework0.context.persist.retention import KEEP_BYTES, KEEP_CHANGES, Retention
 from framework0.context.persist.segments import SEGMENT_CHANGES, forget_untagged
 from framework0.context.persist.trouble import explained
@@ -110,11 +110,11 @@ class SQLiteStore(Keeping):
         with self._state:
             self._check_happened(version)
             entries = self._cache.at(version) if version >= self._kept_since else None
-        if entries is None:
-            with self._readers.look() as (connection, state):
-                check_version(connection, state, version)
-                entries = picture_at(connection, state, version, self._home).entries
-        return {key: entry[0] for key, entry in entries.items()}
+        if entries is not None:
+            return {key: entry[0] for key, entry in entries.items()}
+        with self._readers.look() as (connection, state):
+            check_version(connection, state, version)
+            return values_at(connection, state, version, self._home)
 
     def get_at(self, key: str, version: int) -> Entry | None:
         """Return the entry of ``key`` as it was at ``version``, or None."""
