@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from framework0.context.persist.cache import Cache
     from framework0.context.persist.delta import apply_delta, encode_delta
     from framework0.context.persist.retention import Retention
-    from framework0.context.persist.snapshot import Picture
+    from framework0.context.persist.snapshot import Picture, read_part, write_parts
     from framework0.context.persist.sqlite import SQLiteStore
 
 _HOME = {
@@ -25,6 +25,8 @@ _HOME = {
     "SQLiteStore": "sqlite",
     "apply_delta": "delta",
     "encode_delta": "delta",
+    "read_part": "snapshot",
+    "write_parts": "snapshot",
 }
 
 __all__ = [
@@ -34,6 +36,8 @@ __all__ = [
     "SQLiteStore",
     "apply_delta",
     "encode_delta",
+    "read_part",
+    "write_parts",
 ]
 
 

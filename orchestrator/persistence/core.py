@@ -1,0 +1,6 @@
+"""The store in a file. Real home: framework0.context.persist."""
+
+from framework0.context.persist import Retention as Retention
+from framework0.context.persist import SQLiteStore as SQLiteStore
+
+__all__ = ["Retention", "SQLiteStore"]
