@@ -26,6 +26,10 @@ from benchmarks.table import Row, render, verdict
 from benchmarks.timing import REPOSITORY
 
 MEMORY = Path("/dev/shm")
+COMMIT = 12
+"""Acknowledgements that come with the first of them, about: fewer steps cannot be left between kills."""
+OFTEN, MORE_OFTEN = 0.25, 0.6
+"""How many kills come by the clock, where steps are plenty and where they are not."""
 MOST_SESSIONS = 3
 """Sessions for each kill wanted: a run that has ended cannot be killed, so it must not end too soon."""
 
@@ -49,11 +53,11 @@ def main():
 def tormented(trial, kills, chance):
     """Kill the run ``kills`` times, let it end, and return every promise that was broken."""
     broken = []
-    # Acknowledgements between two kills: the kills are spread over the run, the last one before its end.
-    pace = max(1, trial.steps // (kills + 1))
     while trial.kills < kills and not trial.finished and trial.session < MOST_SESSIONS * kills:
+        # Acknowledgements between two kills: what is left of both is spread over the rest of the run.
+        pace = max(1, (trial.steps - len(trial.done)) // (kills - trial.kills + 1))
         # By the clock only up to the first acknowledgements, for the sake of the steps that are left.
-        if trial.start and chance.random() < 0.25:
+        if trial.start and chance.random() < (OFTEN if pace > COMMIT else MORE_OFTEN):
             trial.one_session(seconds=chance.uniform(0.0, 1.02 * trial.start))
         else:
             trial.one_session(acknowledged=chance.randint(1, pace * 3 // 2))

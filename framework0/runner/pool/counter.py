@@ -21,7 +21,11 @@ class Counter:
             descriptor = os.memfd_create("framework0-begun", os.MFD_CLOEXEC)
             os.ftruncate(descriptor, _NUMBER.size)
         self.descriptor = descriptor
-        self._memory = mmap.mmap(descriptor, _NUMBER.size)
+        try:
+            self._memory = mmap.mmap(descriptor, _NUMBER.size)
+        except OSError:
+            os.close(descriptor)
+            raise
 
     def write(self, number: int) -> None:
         """Set it."""

@@ -46,7 +46,7 @@ class Crew:
         self._start = {"roots": list(roots), "measured": MEASURED}
         self._path = list(path)
         self._folder = os.getcwd()
-        self._cores = os.cpu_count() or 1
+        self._cores = min(os.cpu_count() or 1, MOST)
         self._request: dict[str, Any] = {}
         self._poll = select.epoll()
         self._by_descriptor: dict[int, tuple[Member, bool]] = {}
@@ -104,7 +104,7 @@ class Crew:
             for member in self.members
         ):
             return 0
-        return min(waiting, count, MOST - len(self.members))
+        return min(waiting, count, max(0, MOST - len(self.members)))
 
     def start(self, log: Any) -> None:
         """Start a worker; ``log`` is of a job it is started for, or None.
@@ -140,7 +140,9 @@ class Crew:
         self.members.remove(member)
 
     def close(self) -> None:
-        """Release what waiting takes; the workers are gone."""
+        """Release what waiting takes, and what led to workers nobody has seen off; all are gone."""
+        for member in self.members:
+            member.close()
         self._poll.close()
         os.close(self._alarm)
 

@@ -53,14 +53,27 @@ class Member:
         self.alone = False
         self.pumped = self.since
         self.output = Output(folder)
-        self._jobs, self._theirs = wire.job_queue()
-        self._begun = Counter()
+        self._opened: list[Any] = [self.output]
+        try:
+            self._jobs, self._theirs = wire.job_queue()
+            self._opened += [self._jobs, self._theirs]
+            self._begun = Counter()
+            self._opened.append(self._begun)
+            self._open(keeper, request, start)
+        except BaseException:
+            self.close()
+            raise
+
+    def _open(self, keeper: Keeper, request: Mapping[str, Any], start: Mapping[str, Any]) -> None:
+        """Have the worker started, and hand it its ends."""
         control, line = keeper.open(request, self.output.descriptor)
         self.control: Line = control
+        self._opened += [control, line]
         line.send(start)
         end = socket.socket(fileno=line.detach())
-        socket.send_fds(end, [b"j"], [self._theirs.fileno(), self._begun.descriptor])
         self.talk = wire.Talk(end)
+        self._opened[-1] = self.talk
+        socket.send_fds(end, [b"j"], [self._theirs.fileno(), self._begun.descriptor])
 
     def give(self, attempt: Attempt) -> bool:
         """Send a job; False when there is no room in its queue just now."""
@@ -150,9 +163,5 @@ class Member:
 
     def close(self) -> None:
         """Close all that led to it."""
-        self._jobs.close()
-        self._theirs.close()
-        self.talk.close()
-        self.control.close()
-        self.output.close()
-        self._begun.close()
+        for each in self._opened:
+            each.close()

@@ -43,6 +43,8 @@ LOOK: Final = 0.1
 STARTS: Final = 3
 """Workers that may end before their first job, for one and the same job, before it counts as failed."""
 
+_OVER: Final = "the run is over"
+
 LEAVING: Final = 2.0
 """Seconds that idle workers have at the end of the run: their exit functions, and a margin."""
 
@@ -108,6 +110,8 @@ class Pool:
         with self._lock:
             thread = self._thread
             self._closing = True
+            if thread is None:
+                self._broken = _OVER
         if thread is not None:
             self._wake()
             if get_ident() != self._ident:
@@ -228,11 +232,6 @@ class Pool:
     def _give(self, member: Member, attempt: Attempt) -> None:
         try:
             given = member.give(attempt)
-        except ConnectionError:
-            # It has just ended; its report is on the way.
-            member.fit = False
-            self._ready.appendleft(attempt)
-            return
         except (CannotTravel, ValueError, OSError) as error:
             text = f"its arguments cannot be handed to a process: {error}"
             self._conclude(attempt, failed("args", text))
@@ -395,9 +394,7 @@ class Pool:
     def _see_off(self) -> None:
         """End the idle workers well and the others at once."""
         self._take_in()
-        while self._ready:
-            attempt = self._ready.popleft()
-            self._conclude(attempt, _cancelled(attempt))
+        self._drop_ready()
         for member in self._crew.members:
             if not member.given:
                 member.dismiss()
@@ -411,7 +408,14 @@ class Pool:
         self._crew.keeper.close()
         for member in list(self._crew.members):
             self._ended(member)
-        self._broken = "the run is over"
+        # What those had not begun.
+        self._drop_ready()
+        self._broken = _OVER
+
+    def _drop_ready(self) -> None:
+        while self._ready:
+            attempt = self._ready.popleft()
+            self._conclude(attempt, _cancelled(attempt))
 
 
 def _cancelled(_attempt: Attempt) -> Outcome:

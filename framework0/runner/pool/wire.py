@@ -119,7 +119,8 @@ class Talk:
     def arrived(self, flags: int = 0) -> list[tuple[tuple[Any, ...], list[Segment]]]:
         """Return the frames that have arrived whole, each with its segments; wait for a part at least.
 
-        ``ended`` is set at the end. Raises BlockingIOError if ``flags`` say not to wait.
+        ``ended`` is set at the end. Raises BlockingIOError if ``flags`` say not to wait, and what
+        undoing a frame raises for what is none.
         """
         try:
             data, descriptors = receive(self.end, _CHUNK, flags)
@@ -137,6 +138,8 @@ class Talk:
         while size - start >= _LENGTH:
             begin = start + _LENGTH
             end = begin + int.from_bytes(data[start : begin - 1], "big")
+            if end - begin > INLINE:
+                raise ValueError("no frame is that long")
             if size < end:
                 break
             count = data[begin - 1]

@@ -7,6 +7,7 @@ import select
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
@@ -44,13 +45,18 @@ class Keeper:
         Raises OSError when no process or descriptor is to be had.
         """
         kind = PYTHON if request["command"] is None else COMMAND
-        control, control_end = pair()
-        line, line_end = pair()
-        with control_end, line_end:
-            self._ask(kind, [control_end.fileno(), line_end.fileno(), log])
-        # Copies of the other ends are with the keeper by now; ours being closed, their end shows here.
-        control.send(request)
-        return control, line
+        with ExitStack() as ours:
+            control, control_end = pair()
+            ours.callback(control.close)
+            with control_end:
+                line, line_end = pair()
+                ours.callback(line.close)
+                with line_end:
+                    self._ask(kind, [control_end.fileno(), line_end.fileno(), log])
+            # Copies of the other ends are with the keeper by now; ours being closed, their end shows here.
+            control.send(request)
+            ours.pop_all()
+            return control, line
 
     def close(self) -> None:
         """End the keeper, and with it whatever is still running."""
@@ -98,7 +104,8 @@ class Keeper:
         if self._requests is not None:
             self._requests.close()
         requests, theirs = pair()
-        with theirs:
+        with ExitStack() as ours, theirs:
+            ours.callback(requests.close)
             self._process = subprocess.Popen(  # noqa: S603
                 [*interpreter(), bootstrap("processes.keeper", sys.path, theirs.fileno())],
                 stdin=subprocess.DEVNULL,
@@ -106,6 +113,7 @@ class Keeper:
                 pass_fds=[theirs.fileno()],
                 start_new_session=True,
             )
+            ours.pop_all()
         self._requests = requests
 
 
