@@ -100,18 +100,20 @@ def prove(
     choose: Callable[[int], Sequence[int]],
     tell: Callable[[str], None] = lambda _: None,
     session: Sequence[str] = SESSION,
+    untrusted: bool = False,
 ) -> Proof:
     """Kill and resume ``recipe`` at the boundaries that ``choose`` picks of so many.
 
     The workspace itself, its journal included, is only read. ``session`` is the command that runs one
-    process of a trial. Raises :class:`ChaosFailed` when the recipe cannot be run, and
+    process of a trial; with ``untrusted`` its steps run in a sandbox. Raises :class:`ChaosFailed` when the recipe cannot be run, and
     :class:`~framework0.errors.UsageError` when it lies outside of the workspace.
     """
     space = as_workspace(workspace)
     checked = load_recipe(recipe, workspace=space)
     inside = _inside(space, recipe)
     with tempfile.TemporaryDirectory(prefix="framework0-chaos-") as folder:
-        lab = _Lab(Path(folder), space, inside, checked, inputs or {}, session)
+        wanted = {"recipe": inside, "inputs": dict(inputs or {}), "untrusted": untrusted}
+        lab = _Lab(Path(folder), space, checked, wanted, session)
         tell("running it twice undisturbed")
         first, second = lab.undisturbed(), lab.undisturbed()
         left_out = sorted(one.what for one in _differences(first, second, ()))
@@ -144,16 +146,14 @@ class _Lab:
         self,
         folder: Path,
         space: Workspace,
-        recipe: str,
         checked: Recipe,
-        inputs: Mapping[str, Any],
+        wanted: Mapping[str, Any],
         session: Sequence[str],
     ) -> None:
         self._folder = folder
         self._original = folder / "original"
         copy_workspace(Path(space.root), self._original, Path(space.state))
-        self._recipe = recipe
-        self._inputs = dict(inputs)
+        self._wanted = wanted
         self._session = tuple(session)
         self._count = 0
         self._usual = 0.0
@@ -185,7 +185,7 @@ class _Lab:
         self._count += 1
         folder = self._folder / str(self._count)
         copy_workspace(self._original, folder / "workspace", None)
-        return _Place(folder, self._recipe, self._inputs, self._session, self._usual)
+        return _Place(folder, self._wanted, self._session, self._usual)
 
 
 class _Place:
@@ -194,16 +194,14 @@ class _Place:
     def __init__(
         self,
         folder: Path,
-        recipe: str,
-        inputs: Mapping[str, Any],
+        wanted: Mapping[str, Any],
         session: Sequence[str],
         usual: float,
     ) -> None:
         self._folder = folder
         self._ledger = folder / "ledger"
         self._root = folder / "workspace"
-        self._recipe = recipe
-        self._inputs = inputs
+        self._wanted = wanted
         self._session = session
         self._patience = 10 * usual + PATIENCE
         self._seen = 0
@@ -211,9 +209,9 @@ class _Place:
     def session(self, run_id: str | None, point: int | None) -> bool:
         """Run one process to its end or its death; say whether it was killed at its point."""
         wanted = {
+            **self._wanted,
             "workspace": str(self._root),
-            "recipe": str(self._root / self._recipe),
-            "inputs": self._inputs,
+            "recipe": str(self._root / self._wanted["recipe"]),
             "ledger": str(self._ledger),
             "run": run_id,
             "point": point,

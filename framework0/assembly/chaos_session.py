@@ -57,15 +57,21 @@ class Ledger:
 def main(prepare: Callable[[], None] | None = None) -> None:
     """Run the session that the argument describes.
 
-    Its keys: ``workspace``, ``recipe``, ``inputs``, ``ledger``; ``run``, to go on with, or null; and
-    ``point``, the boundary to die at, or null. ``prepare`` is called before anything runs.
+    Its keys: ``workspace``, ``recipe``, ``inputs``, ``ledger``; ``run``, to go on with, or null;
+    ``point``, the boundary to die at, or null; and ``untrusted``, whether steps run in a sandbox. ``prepare``
+    is called before anything runs.
     """
     wanted = json.loads(sys.argv[1])
     from framework0.assembly.running import resume_run, start_run
     from framework0.assembly.session import Options
 
     ledger = Ledger(wanted["ledger"])
-    options = Options(observer=ledger, no_breaks=True, edited="recorded")
+    options = Options(
+        observer=ledger,
+        no_breaks=True,
+        edited="recorded",
+        untrusted="strict" if wanted["untrusted"] else None,
+    )
     if wanted["point"] is not None:
         from framework0.runner import at_boundary
 

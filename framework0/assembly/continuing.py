@@ -7,11 +7,10 @@ process.
 
 from __future__ import annotations
 
-import os
 from time import time
 from typing import TYPE_CHECKING, Any
 
-from framework0.assembly.inputs import resolve_inputs
+from framework0.assembly.inputs import environment_of, resolve_inputs
 from framework0.assembly.pausing import breaks_decided, where_it_stands
 from framework0.assembly.recipes import as_workspace, recorded_recipe
 from framework0.assembly.running import journal_of, take_stored
@@ -92,7 +91,9 @@ def continue_run(
     options = options or Options()
     space = as_workspace(workspace)
     with journal_of(space, options) as journal:
-        return _see_through(journal, Continuing(journal.read(run_id), wishes, options), space)
+        return _see_through(
+            journal, Continuing(journal.read(run_id), wishes, options, space), space
+        )
 
 
 def call_off(
@@ -118,12 +119,14 @@ def call_off(
 
     options.on_run = cancel
     with journal_of(space, options) as journal:
-        return _see_through(journal, CallingOff(journal.read(run_id), Wishes(who), options), space)
+        return _see_through(
+            journal, CallingOff(journal.read(run_id), Wishes(who), options, space), space
+        )
 
 
 def _see_through(journal: Journal, continuing: Continuing, space: Workspace) -> RunResult:
     options = continuing.options
-    limits = limits_for(continuing.recipe, options, space.settings)
+    limits = limits_for(continuing.recipe, options, space)
     recorder = journal.resume(continuing.run_id, len(continuing.plan), continuing.tell)
     history = recorder.history
     assert history is not None
@@ -161,8 +164,9 @@ def amend_run(
     Raises what :func:`continue_run` raises.
     """
     options = options or Options()
-    with journal_of(as_workspace(workspace), options) as journal:
-        continuing = Continuing(journal.read(run_id), wishes, options, stays=True)
+    space = as_workspace(workspace)
+    with journal_of(space, options) as journal:
+        continuing = Continuing(journal.read(run_id), wishes, options, space, stays=True)
         journal.amend(run_id, continuing.tell)
 
 
@@ -173,14 +177,21 @@ class Continuing:
     """
 
     def __init__(
-        self, history: RunHistory, wishes: Wishes, options: Options, *, stays: bool = False
+        self,
+        history: RunHistory,
+        wishes: Wishes,
+        options: Options,
+        space: Workspace,
+        *,
+        stays: bool = False,
     ) -> None:
         header = history.header
         self.run_id = header.run_id
         take_stored(options, header.options)
         self.recipe = recorded_recipe(header.recipe_text, header.recipe_file)
         self.plan = Plan(self.recipe, only=options.only, skip=options.skip)
-        self.inputs: Inputs = resolve_inputs(self.recipe, header.inputs, os.environ)
+        variables = environment_of(options, space)
+        self.inputs: Inputs = resolve_inputs(self.recipe, header.inputs, variables)
         self.context = Context.private()
         self.was_paused = False
         self._wishes = wishes

@@ -6,10 +6,11 @@ from framework0.errors import UsageError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from contextlib import AbstractContextManager
     from typing import Any
 
+    from framework0.assembly.session import Options
     from framework0.runner import Executor, Job, Outcome
 
     Around = Callable[[Job], AbstractContextManager[None]]
@@ -30,6 +31,7 @@ class Executors:
         later: Callable[[Callable[[], None]], None],
         answer_of: Callable[[int], Any] = lambda _: None,
         reader_of: Callable[[str], str | None] = lambda _: None,
+        options: Options | None = None,
     ) -> None:
         self._reader_of = reader_of
         self._answer_of = answer_of
@@ -37,6 +39,7 @@ class Executors:
         self._later = later
         self._made: dict[str, Executor] = {}
         self.around: Around | None = None
+        self.sandbox = None if options is None else _walls_of(options)
 
     def __call__(self, name: str) -> Executor:
         """Return the executor ``name``; raise UsageError when there is none of that name."""
@@ -58,6 +61,10 @@ class Executors:
             executor.close()
 
     def _make(self, name: str) -> Executor:
+        if self.sandbox is not None and name != "approval":
+            from framework0.runner.executors import ProcessExecutor
+
+            return ProcessExecutor(self._roots, self.sandbox)
         if name == "thread":
             from framework0.runner.executors import ThreadExecutor
 
@@ -79,6 +86,14 @@ class Executors:
 
             return AnswerExecutor(self._answer_of)
         raise UsageError(f"there is no executor {name!r}: use thread, process or serial")
+
+
+def _walls_of(options: Options) -> Mapping[str, Any] | None:
+    """Return the walls around all steps of an untrusted run, whatever executor they ask for."""
+    if options.untrusted and options.sandbox is None:
+        # They are prepared before a run begins; without them none begins.
+        raise RuntimeError("an untrusted run was begun without its walls")
+    return options.sandbox
 
 
 def bound_performer(around: Around | None = None) -> Callable[[Job], Outcome]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from framework0.errors import UsageError
 
 TYPE_CHECKING = False
@@ -9,7 +11,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any, Final
 
+    from framework0.assembly.session import Options
     from framework0.recipe import Input, Recipe
+    from framework0.workspace import Workspace
 
 _TYPES: Final[dict[str, tuple[type, ...]]] = {
     "string": (str,),
@@ -39,6 +43,15 @@ class Inputs:
         """The secret values that are there."""
         found = (self.values[name] for name in sorted(self.secret_names))
         return tuple(value for value in found if isinstance(value, str) and value)
+
+
+def environment_of(options: Options, space: Workspace) -> Mapping[str, str]:
+    """Return the variables that secrets are read from."""
+    if not options.untrusted:
+        return os.environ
+    from framework0.assembly.untrusted import permitted
+
+    return permitted(space.settings)
 
 
 def resolve_inputs(recipe: Recipe, given: Mapping[str, Any], environ: Mapping[str, str]) -> Inputs:

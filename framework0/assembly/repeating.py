@@ -12,7 +12,7 @@ from time import time
 from typing import TYPE_CHECKING, Final
 
 from framework0.assembly.handed import inputs_again
-from framework0.assembly.inputs import resolve_inputs
+from framework0.assembly.inputs import environment_of, resolve_inputs
 from framework0.assembly.session import Session, limits_for
 from framework0.context import Context
 from framework0.errors import RefusedError
@@ -48,7 +48,8 @@ def run_the_rest(
     plan = Plan(recipe, only=options.only, skip=options.skip)
     handed = options.handed
     given = inputs_again(history.header, handed)
-    inputs = resolve_inputs(recipe, _still_asked(found, given), os.environ)
+    variables = environment_of(options, workspace)
+    inputs = resolve_inputs(recipe, _still_asked(found, given), variables)
     context = _context_to_go_on_with(history, found, options, workspace)
     now = time()
     header = history.header._replace(
@@ -68,7 +69,7 @@ def run_the_rest(
         )
     owned = _by_step(history.changes, {record.name for record in found.kept})
     skipped = {(record.node, "when"): False for record in found.kept if record.state == "skipped"}
-    limits = limits_for(recipe, options, workspace.settings)
+    limits = limits_for(recipe, options, workspace)
     recorder = journal.begin(header, len(plan))
     for (node, kind), answer in skipped.items():
         recorder.decide(node, kind, answer)

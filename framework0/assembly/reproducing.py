@@ -68,9 +68,16 @@ def reproduce(
 
     Without ``attempt`` the last one is meant. Raises :class:`~framework0.errors.UsageError` for a step
     or an attempt that there was not, or a step that runs nothing of its own, and
-    :class:`~framework0.errors.RefusedError` when the folder holds something.
+    :class:`~framework0.errors.RefusedError` for a step of an untrusted run and when the folder holds
+    something.
     """
     header = history.header
+    if header.options.get("untrusted"):
+        raise RefusedError(
+            f"run {header.run_id} is untrusted, and making an attempt again would run its code outside of the "
+            f"sandbox: read the code, and when you trust it, run the recipe without --untrusted; "
+            f"`framework0 logs {header.run_id}` shows what the step said"
+        )
     recipe = recorded_recipe(header.recipe_text, header.recipe_file)
     wanted = _find(history, recipe, name, attempt)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):

@@ -6,7 +6,7 @@ import os
 from time import time
 
 from framework0.assembly.garbage import rarer_collections
-from framework0.assembly.inputs import resolve_inputs
+from framework0.assembly.inputs import environment_of, resolve_inputs
 from framework0.assembly.recipes import (
     as_workspace,
     load_recipe,
@@ -49,6 +49,7 @@ def run_recipe(
     deadline: float | None = None,
     metrics_file: str = "",
     log_format: str = "",
+    untrusted: str | None = None,
 ) -> RunResult:
     """Run a recipe to its end and return how it went.
 
@@ -58,7 +59,8 @@ def run_recipe(
     name steps. With ``echo`` what the steps print goes to the terminal too. With ``fail_fast`` the first
     failed step stops the others; ``deadline`` is how many seconds the run's steps may take together.
     ``observer`` is told what happens, or each of several. ``metrics_file`` is kept up to date for
-    Prometheus; ``log_format`` ``json`` writes logs as JSON lines.
+    Prometheus; ``log_format`` ``json`` writes logs as JSON lines. With ``untrusted`` ``strict`` each step
+    runs in a sandbox, with ``best-effort`` in what this machine has of one.
 
     A failed run is a result, not an exception: see :meth:`RunResult.raise_for_state`. Raises
     :class:`~framework0.errors.RecipeError`, :class:`~framework0.errors.UsageError` before anything
@@ -75,6 +77,7 @@ def run_recipe(
         fail_fast=fail_fast,
         deadline=deadline,
         watch=_watch(metrics_file, log_format),
+        untrusted=untrusted,
     )
     return start_run(
         recipe, inputs=inputs, workspace=workspace, context=context, name=name, options=options
@@ -135,7 +138,7 @@ def start_run(
     space = as_workspace(workspace)
     if not isinstance(recipe, Recipe):
         recipe = load_recipe(recipe, workspace=space)
-    values = resolve_inputs(recipe, inputs or {}, os.environ)
+    values = resolve_inputs(recipe, inputs or {}, environment_of(options, space))
     plan = _planned(recipe, options)
     if options.context is not None and context is None:
         from framework0.assembly.sharing import begin_sharing
@@ -164,7 +167,7 @@ def start_run(
             standing = left_out_results(journal, plan)
         if standing is not None and context is None:
             shared.load(standing.changes)
-        limits = limits_for(recipe, options, space.settings)
+        limits = limits_for(recipe, options, space)
         recorder = journal.begin(header, len(plan))
         session = Session(
             workspace=space,
@@ -199,8 +202,7 @@ def resume_run(
     options = options or Options()
     space = as_workspace(workspace)
     with journal_of(space, options) as journal:
-        history = journal.read(run_id)
-        header = history.header
+        header = (history := journal.read(run_id)).header
         if history.summary.state == "paused":
             raise UsageError(f"run {run_id} is paused: `framework0 continue {run_id}` goes on")
         if options.edited != "recorded":
@@ -219,10 +221,11 @@ def resume_run(
             recipe = found.recorded
         else:
             recipe = recorded_recipe(header.recipe_text, header.recipe_file, space)
-        inputs = resolve_inputs(recipe, _inputs_again(header, options), os.environ)
         take_stored(options, header.options)
+        variables = environment_of(options, space)
+        inputs = resolve_inputs(recipe, _inputs_again(header, options), variables)
         plan = Plan(recipe, only=options.only, skip=options.skip)
-        limits = limits_for(recipe, options, space.settings)
+        limits = limits_for(recipe, options, space)
         recorder = journal.resume(run_id, len(plan), _stops_told(plan, history, options))
         assert recorder.history is not None
         history = recorder.history
@@ -375,6 +378,8 @@ def _rerun_failed(
 def take_stored(options: Options, stored: Mapping[str, Any]) -> None:
     """Fill what the caller left open with what the earlier run was told."""
     options.executor = options.executor or stored.get("executor")
+    # What was begun behind walls never goes on without.
+    options.untrusted = options.untrusted or stored.get("untrusted")
     options.concurrency = options.concurrency or stored.get("concurrency", 0)
     options.fail_fast = options.fail_fast or stored.get("fail_fast", False)
     options.deadline = options.deadline or stored.get("deadline")

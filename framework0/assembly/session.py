@@ -65,12 +65,15 @@ class Options:
         "no_cache",
         "observer",
         "on_kept",
+        "on_missing",
         "on_run",
         "only",
+        "sandbox",
         "schedule",
         "shared",
         "skip",
         "stop_when",
+        "untrusted",
         "watch",
     )
 
@@ -98,6 +101,7 @@ class Options:
         watch: Watch | None = None,
         handed: Handed | None = None,
         context: str | None = None,
+        untrusted: str | None = None,
     ) -> None:
         self.executor = executor
         self.concurrency = concurrency
@@ -122,6 +126,10 @@ class Options:
         # Where the context is that the run shares; what a session opened for it stands in ``shared``.
         self.context = context
         self.shared: Shared | None = None
+        # "strict" or "best-effort"; the walls are prepared before the run begins.
+        self.untrusted = untrusted
+        self.sandbox: Mapping[str, Any] | None = None
+        self.on_missing: Callable[[str], None] | None = None
         # Which schedule the run is of and when it was due; a run begun by hand has none.
         self.schedule: Mapping[str, Any] | None = None
 
@@ -136,6 +144,8 @@ class Options:
             limits["breaks"] = list(self.breaks)
         if self.no_breaks:
             limits["no_breaks"] = True
+        if self.untrusted:
+            limits["untrusted"] = self.untrusted
         if self.schedule is not None:
             limits["schedule"] = dict(self.schedule)
         if self.shared is not None:
@@ -193,8 +203,8 @@ class Session:
             make_state = pausable(self.plan, options, self.recorder.history, limits)
         state = make_state(self.plan, limit=limit, asks_status=_asks_status(self.recipe))
         roots = [str(root) for root in code_roots(self.workspace, self.recipe.file)]
-        self.usercode = UserCode(roots)
-        self.executors = Executors(roots, self._later, self._answer, self._reader_of)
+        self.usercode = UserCode(() if options.untrusted else roots)
+        self.executors = Executors(roots, self._later, self._answer, self._reader_of, options)
         folder = self.workspace.run_folder(self.run_id) / "logs"
         self.masker = self._masker()
         make_workshop = Workshop if limits is None else limits.make_workshop
@@ -204,7 +214,7 @@ class Session:
             state=state,
             context=self.context,
             inputs=self.inputs.values,
-            env=allowed_environment(self.recipe, settings.env),
+            env=allowed_environment(self.recipe, settings.env, options),
             usercode=self.usercode,
             executors=self.executors,
             default_executor=options.executor or settings.executor,
@@ -226,7 +236,7 @@ class Session:
             stop_when=options.stop_when,
         )
         # Most steps share one policy: each policy is looked at once.
-        if any(
+        if not options.untrusted and any(
             one.cache
             for one in {id(step.policy): step.policy for step in self.recipe.steps}.values()
         ):
@@ -361,17 +371,25 @@ def default_concurrency() -> int:
     return min(32, (os.cpu_count() or 1) + 4)
 
 
-def allowed_environment(recipe: Recipe, allowed: Sequence[str]) -> Mapping[str, str]:
-    """Return the environment variables that ``${{ env.NAME }}`` may read."""
-    names = (*recipe.env_allow, *allowed)
+def allowed_environment(
+    recipe: Recipe, allowed: Sequence[str], options: Options
+) -> Mapping[str, str]:
+    """Return the variables that ``${{ env.NAME }}`` may read; the recipe's own word counts if trusted."""
+    names = allowed if options.untrusted else (*recipe.env_allow, *allowed)
     return {name: os.environ[name] for name in names if name in os.environ}
 
 
-def limits_for(recipe: Recipe, options: Options, settings: Settings) -> Limits | None:
+def limits_for(recipe: Recipe, options: Options, space: Workspace) -> Limits | None:
     """Return what limits a run as a whole, None when nothing does, as mostly.
 
+    The walls of an untrusted run are prepared here as well, before its journal begins.
     Raises :class:`~framework0.errors.UsageError` when its pools are not what its steps need.
     """
+    settings = space.settings
+    if options.untrusted:
+        from framework0.assembly.untrusted import prepare
+
+        prepare(recipe, options, space)
     # Most steps share one policy: each policy is looked at once.
     policies = {id(step.policy): step.policy for step in recipe.steps}.values()
     if not (

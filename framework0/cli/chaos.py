@@ -61,6 +61,11 @@ def configure(parser: ArgumentParser) -> None:
         metavar="NAME=VALUE",
         help="give an input (repeatable); lists and mappings as JSON",
     )
+    parser.add_argument(
+        "--untrusted",
+        action="store_true",
+        help="run its steps in a sandbox, as `run --untrusted` does",
+    )
     parser.add_argument("-q", "--quiet", action="store_true", help="no progress, only the outcome")
     parser.add_argument("--json", action="store_true", help="a JSON object with every trial")
     add_workspace(parser)
@@ -101,6 +106,7 @@ def execute(arguments: Namespace) -> int:
         workspace=arguments.workspace,
         inputs=assignments(arguments.input),
         choose=choose,
+        untrusted=arguments.untrusted,
         tell=(lambda _: None) if arguments.quiet or arguments.json else say,
     )
     if arguments.json:

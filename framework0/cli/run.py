@@ -6,6 +6,7 @@ examples:
   framework0 run recipe.yaml --only clean_data --only analyze_data
   framework0 run recipe.yaml --context ws://127.0.0.1:8765
   framework0 run recipe.yaml --json | jq .
+  framework0 run --untrusted recipe.yaml
 """
 
 from __future__ import annotations
@@ -71,6 +72,8 @@ def plain_arguments(words: Sequence[str]) -> SimpleNamespace | None:
         metrics_file=None,
         log_format=None,
         no_cache=False,
+        untrusted=False,
+        missing_walls=None,
         workspace=None,
         show_output=False,
         debug=False,

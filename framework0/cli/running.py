@@ -61,6 +61,7 @@ def add_run_options(parser: ArgumentParser) -> None:
         action="store_true",
         help="run every step; what a step with `cache` gives takes the place of what was cached",
     )
+    _add_walls(how)
     add_workspace(parser)
     outside = parser.add_argument_group("what to tell others")
     outside.add_argument(
@@ -80,6 +81,20 @@ def add_run_options(parser: ArgumentParser) -> None:
     )
     shown.add_argument("-q", "--quiet", action="store_true", help="only say what failed")
     shown.add_argument("--json", action="store_true", help="one JSON event a line on stdout")
+
+
+def _add_walls(how: Any) -> None:
+    how.add_argument(
+        "--untrusted",
+        action="store_true",
+        help="run each step in a sandbox: no network, no home folder, nothing written outside",
+    )
+    how.add_argument(
+        "--missing-walls",
+        choices=("refuse", "allow"),
+        help="where this machine cannot put up a wall of the sandbox: refuse with exit code 5 (default), "
+        "or do without it and say so",
+    )
 
 
 def _add_limits(how: Any) -> None:
@@ -185,8 +200,10 @@ def _run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
         breaks=arguments.breaks or (),
         no_breaks=arguments.no_breaks,
         no_cache=arguments.no_cache,
+        untrusted=walls(arguments),
         echo=arguments.debug or arguments.show_output,
     )
+    options.on_missing = _say_missing
     if arguments.metrics_file or arguments.log_format:
         from framework0.assembly import Watch
 
@@ -208,15 +225,7 @@ def _run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
             handler.__exit__()
         close_watcher(options)
     received = next((handler.received for handler in signals if handler.received), None)
-    try:
-        _last_word(arguments, result, options.observer)
-    except OSError:
-        if received is None:
-            raise
-        # The terminal was closed, and the hang-up ended the run: its exit code is that of the signal.
-        from framework0.cli.troubles import drop_what_is_buffered
-
-        drop_what_is_buffered()
+    _say_the_last(arguments, result, options.observer, received)
     if result.ok:
         return EXIT_OK
     if result.state == "paused":
@@ -226,6 +235,37 @@ def _run(arguments: Namespace, start: Callable[[Options], RunResult]) -> int:
     from framework0.runner import exit_code_for
 
     return exit_code_for(received)
+
+
+def _say_the_last(
+    arguments: Namespace, result: RunResult, observer: Any, received: str | None
+) -> None:
+    try:
+        _last_word(arguments, result, observer)
+    except OSError:
+        if received is None:
+            raise
+        # The terminal was closed, and the hang-up ended the run: its exit code is that of the signal.
+        from framework0.cli.troubles import drop_what_is_buffered
+
+        drop_what_is_buffered()
+
+
+def walls(arguments: Namespace) -> str | None:
+    """Return the mode of an untrusted run that the arguments ask for, None for any other run."""
+    if arguments.missing_walls and not arguments.untrusted:
+        from framework0.errors import UsageError
+
+        raise UsageError("--missing-walls goes with --untrusted")
+    if not arguments.untrusted:
+        return None
+    return "best-effort" if arguments.missing_walls == "allow" else "strict"
+
+
+def _say_missing(text: str) -> None:
+    from framework0.cli.troubles import say
+
+    say(text)
 
 
 def _debug() -> None:

@@ -130,6 +130,11 @@ def _add_verb_add(verbs: Verbs) -> None:
         help="how long the steps of a run may take together",
     )
     parser.add_argument(
+        "--untrusted",
+        action="store_true",
+        help="run the steps in a sandbox, as `run --untrusted` does",
+    )
+    parser.add_argument(
         "--replace", action="store_true", help="put it in the place of the one of that name"
     )
 

@@ -75,6 +75,8 @@ def _arguments(space: Workspace, schedule: Schedule) -> Namespace:
     words = [schedule.recipe, "--quiet", "--workspace", str(space.root)]
     if schedule.deadline:
         words += ["--deadline", str(schedule.deadline)]
+    if schedule.untrusted:
+        words.append("--untrusted")
     return parser_of("run").parse_args(words)
 
 

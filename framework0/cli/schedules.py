@@ -111,6 +111,7 @@ def _facts(kept: Kept, last: Sequence[Firing]) -> dict[str, Any]:
         "catch_up": schedule.catch_up,
         "catch_up_limit": schedule.catch_up_limit,
         "deadline": schedule.deadline or None,
+        "untrusted": schedule.untrusted,
         "last": firing_facts(last[0], schedule.timing.tz) if last else None,
     }
 

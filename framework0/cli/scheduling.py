@@ -75,6 +75,7 @@ def _checked(arguments: Namespace, space: Workspace) -> Schedule:
         arguments.catch_up,
         arguments.catch_up_limit,
         arguments.deadline,
+        arguments.untrusted,
     )
 
 

@@ -51,6 +51,8 @@ if TYPE_CHECKING:
     from framework0.runner.readers import reader_of as reader_of
     from framework0.runner.resume import Standing as Standing
     from framework0.runner.run import Run as Run
+    from framework0.runner.sandbox.plan import plan_for as plan_for
+    from framework0.runner.sandbox.probing import missing_layers as missing_layers
     from framework0.runner.seams import CACHED as CACHED
     from framework0.runner.seams import CANCELLED as CANCELLED
     from framework0.runner.seams import FAILED as FAILED
@@ -155,7 +157,9 @@ _HOMES = {
     "aperform": "invoke",
     "exit_code_for": "signals",
     "guarded": "warden",
+    "missing_layers": "sandbox.probing",
     "new_run_id": "journal",
+    "plan_for": "sandbox.plan",
     "judge": "invoke",
     "perform": "invoke",
     "perform_raising": "invoke",
@@ -230,12 +234,14 @@ __all__ = [
     "exit_code_for",
     "guarded",
     "judge",
+    "missing_layers",
     "new_run_id",
     "now",
     "now_standing",
     "opened_within",
     "perform",
     "perform_raising",
+    "plan_for",
     "reader_of",
     "responsible_pid",
     "stops_of",

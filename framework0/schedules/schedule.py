@@ -23,7 +23,8 @@ class Schedule(NamedTuple):
     ``recipe`` is a path, relative to the workspace if it lies in it. ``inputs`` are texts, as on the
     command line. ``overlap`` says what happens when it is due and its run before has not ended,
     ``catch_up`` what with due times that nobody was there for, of which at most ``catch_up_limit``
-    are fired. ``deadline`` is how many seconds the steps of a run may take together, 0: no limit.
+    are fired. ``deadline`` is how many seconds the steps of a run may take together, 0: no limit. With
+    ``untrusted`` they run in a sandbox.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Schedule(NamedTuple):
     catch_up: str = "latest"
     catch_up_limit: int = USUAL_CAUGHT_UP
     deadline: float = 0.0
+    untrusted: bool = False
 
 
 def schedule_text(schedule: Schedule) -> str:

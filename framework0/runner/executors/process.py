@@ -45,12 +45,18 @@ class ProcessExecutor:
     """Runs each attempt in a process of its own, under a supervisor that adopts all it starts.
 
     ``roots`` are the folders in which user code is looked up. A step's processor time and peak memory
-    are those of its process and of the children it waited for.
+    are those of its process and of the children it waited for. ``sandbox`` is the plan of the walls
+    around steps nobody trusts.
     """
 
     name = "process"
 
-    def __init__(self, roots: Sequence[str | os.PathLike[str]] = ()) -> None:
+    def __init__(
+        self,
+        roots: Sequence[str | os.PathLike[str]] = (),
+        sandbox: Mapping[str, Any] | None = None,
+    ) -> None:
+        self._sandbox = sandbox
         self._roots = [os.fspath(root) for root in roots]
         self._path = list(sys.path)
         self._folder = str(Path.cwd())
@@ -121,7 +127,7 @@ class ProcessExecutor:
             launched = self._keeper.launch(self._request(job, cores), self._message(job), log)
             if not attempt.begin(launched):
                 launched.stop()
-            return attempt.judge(launched.watch(attempt.hear))
+            return attempt.judge(launched.watch(attempt.hear), self._memory(job))
         except LineBroken as error:
             return failed("exit", f"{error}: run the step again")
         except (OSError, ValueError, Framework0Error) as error:
@@ -143,9 +149,26 @@ class ProcessExecutor:
             "timeout": job.timeout,
             "path": self._path,
             "python": self._python,
-            "memory": job.step.policy.memory,
+            "memory": self._memory(job),
             "cores": cores,
+            "sandbox": self._confined(job),
         }
+
+    def _memory(self, job: Job) -> int | None:
+        """Return how much all processes of the step may use together; untrusted ones never any amount."""
+        wanted = job.step.policy.memory
+        if self._sandbox is None:
+            return wanted
+        most: int = self._sandbox["memory"]
+        return min(wanted or most, most)
+
+    def _confined(self, job: Job) -> dict[str, Any] | None:
+        """Return the walls of an untrusted step, None for others."""
+        if self._sandbox is None:
+            return None
+        from framework0.runner.sandbox.plan import narrowed
+
+        return narrowed(self._sandbox, job.step.policy.memory, job.cwd)
 
     def _message(self, job: Job) -> dict[str, Any]:
         """Return what the step itself must know."""
@@ -173,6 +196,7 @@ class _Attempt:
         self._lock = Lock()
         self._launched: Launched | None = None
         self._stopped = ""
+        self._flooded = False
         self._outcome: Outcome | None = None
         self._refused: Failure | None = None
 
@@ -194,14 +218,25 @@ class _Attempt:
         try:
             return self._heard(message)
         # The user's code has the other end in its process and may write anything there.
-        except (TypeError, ValueError, LookupError, AttributeError):
+        except (
+            TypeError,
+            ValueError,
+            LookupError,
+            AttributeError,
+            ArithmeticError,
+            RecursionError,
+        ):
             text = "the step wrote into the line by which its process talks to the runner"
             self._refused = Failure("protocol", text)
             return None
 
     def _heard(self, message: Sequence[Any]) -> Any:
         word, rest = message[0], list(message[1:])
-        if word == "outcome":
+        if word == "flooded":
+            self._flooded = True
+            text = "the step said more to the runner than it may (its result, its context, its progress)"
+            self._refused = Failure("protocol", text)
+        elif word == "outcome":
             state, result, failure, *figures = rest
             if state not in ENDS:
                 raise ValueError(state)
@@ -216,14 +251,19 @@ class _Attempt:
             return _as_json(answer(self.job, word, rest))
         return None
 
-    def judge(self, report: Mapping[str, Any]) -> Outcome:
-        """Return the outcome, from what the step said and what its supervisor reports."""
+    def judge(self, report: Mapping[str, Any], limit: int | None) -> Outcome:
+        """Return the outcome, from what the step said and what its supervisor reports.
+
+        ``limit`` is how much memory it may use.
+        """
         told = self._outcome
+        if self._flooded:
+            # The word to stop was ours.
+            report = {**report, "why": ""}
         if self._refused is not None:
             told = Outcome(FAILED, None, self._refused)
         elif self.job.command is not None and not report["why"]:
             told = _command_outcome(report, self.job.step.policy.exit_codes)
-        limit = self.job.step.policy.memory
         if limit and "memory" in report:
             outcome = over_memory(report, limit)
         else:

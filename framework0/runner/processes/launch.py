@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import RefusedError
 from framework0.runner.processes.keeper import COMMAND, DESCRIPTORS, PYTHON
-from framework0.runner.processes.line import Line, LineBroken, pair
+from framework0.runner.processes.line import Line, LineBroken, LineFlooded, pair
 from framework0.runner.processes.start import bootstrap, interpreter
 
 if TYPE_CHECKING:
@@ -37,6 +37,8 @@ class Keeper:
         Raises OSError when no process or descriptor is to be had, ValueError when ``job`` is too large.
         """
         control, line = self.open(request, log)
+        if request.get("sandbox"):
+            line.allowance = request["sandbox"]["line"]
         return Launched(control, line, job)
 
     def open(self, request: Mapping[str, Any], log: int) -> tuple[Line, Line]:
@@ -175,6 +177,10 @@ class Launched:
             answer = hear(message)
             if answer is not None:
                 self._line.send(answer)
+        except LineFlooded:
+            hear(["flooded"])
+            self.stop()
+            return False
         # The step died in the middle of a word; whatever it was, its end is what counts.
         except OSError:
             return False

@@ -24,13 +24,19 @@ class LineBroken(OSError):
     """The other side ended in the middle of a message, or sent something that is not one."""
 
 
+class LineFlooded(LineBroken):
+    """The other side sent more bytes than it may."""
+
+
 class Line:
     """One end. Not thread-safe: one thread sends, one (the same or another) receives."""
 
-    __slots__ = ("__weakref__", "_socket")
+    __slots__ = ("__weakref__", "_socket", "allowance")
 
     def __init__(self, end: socket.socket) -> None:
         self._socket = end
+        # Bytes that may still come, None for one whom we trust.
+        self.allowance: int | None = None
         _open.add(self)
 
     def fileno(self) -> int:
@@ -65,6 +71,10 @@ class Line:
             length = int.from_bytes(head, "big")
             if length > MESSAGE_LIMIT:
                 raise LineBroken(f"a message announces {length} bytes")
+            if self.allowance is not None:
+                self.allowance -= length + _LENGTH
+                if self.allowance < 0:
+                    raise LineFlooded("the step said more than it may")
             body = self._exactly(length)
             return None if body is None else json.loads(body)
         except ConnectionError:

@@ -34,6 +34,8 @@ def become_the_step(
         die_with_parent(parent, signal.SIGKILL)
         # Its own session: the terminal's signals pass it by, and its group can be signaled as one.
         os.setsid()
+        if request.get("sandbox"):
+            _be_confined(request, line, log, stdout)
         _reset_signals(for_command=request["command"] is not None)
         if request.get("memory") or request.get("cores"):
             from framework0.runner.processes.memory import confine
@@ -52,6 +54,37 @@ def become_the_step(
         sys.excepthook(*sys.exc_info())
     finally:
         os._exit(status)
+
+
+def _be_confined(request: Mapping[str, Any], line: int, log: int, stdout: int | None) -> NoReturn:
+    from framework0.runner.sandbox.entering import enter
+
+    plan = request["sandbox"]
+    # Asked for before the walls narrow it.
+    highest = os.sysconf("SC_OPEN_MAX")
+
+    def become() -> None:
+        _reset_signals(for_command=request["command"] is not None)
+        _connect(log if stdout is None else stdout, log)
+        os.chdir(plan["folder"])
+        environment = {**plan["env"], **{name: request["env"][name] for name in request["own_env"]}}
+        for low, high in ((3, line), (line + 1, highest)):
+            os.closerange(low, high)
+        # From here on a failed start can be told on the line, and nowhere else.
+        try:
+            if request["command"] is not None:
+                _execute(request["command"], environment)
+            os.set_inheritable(line, True)
+            words = [*request["python"], bootstrap("executors.child", request["path"], line)]
+            # This interpreter itself, with our own program: a forked one would hold the keeper's memory.
+            os.execve(words[0], words, environment)  # noqa: S606
+        except OSError as error:
+            Line(socket.socket(fileno=line)).send(["refused", *_why_not(request, error)])
+            os._exit(70)
+
+    if request.get("cores"):
+        os.sched_setaffinity(0, request["cores"])
+    enter(plan, become)
 
 
 def _reset_signals(for_command: bool) -> None:

@@ -19,7 +19,7 @@ from framework0.runner.processes.kernel import become_subreaper
 from framework0.runner.processes.line import Line
 from framework0.runner.processes.memory import OVER_MEMORY, MemoryWatch
 from framework0.runner.processes.start import become_the_step
-from framework0.runner.processes.tail import Tail
+from framework0.runner.processes.tail import Budget, Tail
 from framework0.runner.processes.tree import LEFTOVER_GRACE, TERM_GRACE, Children
 from framework0.runner.processes.wakeup import Wakeup
 
@@ -41,7 +41,11 @@ def main(descriptors: list[int], alive: int) -> int:
     request = control.receive()
     if request is None:
         return 0
-    tail = Tail(log) if request["command"] is not None else None
+    sandbox = _furnished(request)
+    budget = Budget(sandbox["log"]) if sandbox else None
+    tail = Tail(log, budget) if sandbox or request["command"] is not None else None
+    # What is not trusted gets no descriptor of a file.
+    errors = Tail(log, budget) if sandbox else None
     kept = KeptDeadline() if request.get("pool") else None
     wakeup = Wakeup()
     parent = os.getpid()
@@ -56,17 +60,27 @@ def main(descriptors: list[int], alive: int) -> int:
         if kept is not None:
             kept.close()
             request["deadlines"] = kept.worker_end.detach()
-        become_the_step(request, parent, line, log, None if tail is None else tail.write_end)
+        become_the_step(
+            request,
+            parent,
+            line,
+            log if errors is None else errors.write_end,
+            None if tail is None else tail.write_end,
+        )
     os.close(line)
     if kept is not None:
         kept.opened()
     if tail is not None:
         tail.opened()
+    if errors is not None:
+        errors.opened()
     attempt = _Attempt(pid, control, alive, wakeup, tail, kept)
+    attempt.errors = errors
     if request.get("memory"):
         attempt.memory = MemoryWatch(request["memory"])
     ended = attempt.watch(None if request["timeout"] is None else started + request["timeout"])
     ended["seconds"] = monotonic() - started
+    _clear(sandbox)
     if attempt.memory is not None:
         attempt.memory.add_to(ended)
     try:
@@ -75,6 +89,24 @@ def main(descriptors: list[int], alive: int) -> int:
     except OSError:
         return 0
     return 1 if ended["survivors"] else 0
+
+
+def _furnished(request: dict[str, Any]) -> Any:
+    """Return the walls around a step nobody trusts, None for others."""
+    if not request.get("sandbox"):
+        return None
+    from framework0.runner.sandbox.scratch import with_own_folder
+
+    request["sandbox"] = with_own_folder(request["sandbox"])
+    return request["sandbox"]
+
+
+def _clear(sandbox: Any) -> None:
+    """Remove what was made for a step nobody trusts."""
+    if sandbox:
+        from framework0.runner.sandbox.scratch import remove_own_folder
+
+        remove_own_folder(sandbox)
 
 
 def report(why: str, **facts: Any) -> dict[str, Any]:
@@ -99,6 +131,7 @@ class _Attempt:
         self._wakeup = wakeup
         self._tail = tail
         self._kept = kept
+        self.errors: Tail | None = None
         self.memory: MemoryWatch | None = None
         self._deadline: float | None = None
         self._silent: set[Any] = set()
@@ -116,6 +149,8 @@ class _Attempt:
         survivors = self._end(why)
         if self._tail is not None:
             self._tail.read_all()
+        if self.errors is not None:
+            self.errors.read_all()
         status, measured = self._children.ended.get(self._pid, (signal.SIGKILL, ()))
         return report(
             why,
@@ -160,12 +195,17 @@ class _Attempt:
         reading = self._tail if self._tail is not None and self._tail.is_open else None
         if reading is not None:
             files.append(reading)
+        errors = self.errors if self.errors is not None and self.errors.is_open else None
+        if errors is not None:
+            files.append(errors)
         kept = self._kept
         if kept is not None:
             files.append(kept)
         ready = self._wakeup.wait(seconds, tuple(files))
         if reading is not None and reading.fileno() in ready:
             reading.read()
+        if errors is not None and errors.fileno() in ready:
+            errors.read()
         if kept is not None and kept.fileno() in ready:
             self._hear_deadline(kept)
         if self._control.fileno() in ready:

@@ -11,11 +11,30 @@ KEPT: Final = 64 * 1024
 _CHUNK: Final = 64 * 1024
 
 
+class Budget:
+    """How many bytes of output the log still takes, of all streams of one step together."""
+
+    def __init__(self, count: int) -> None:
+        self.left = count
+
+    def take(self, part: bytes) -> bytes:
+        """Return what of ``part`` the log still takes; the first time something is cut, it says so."""
+        if self.left < 0:
+            return b""
+        kept, self.left = part[: self.left], self.left - len(part)
+        return (
+            kept
+            if self.left >= 0
+            else kept + b"\n[the step printed more than it may; the rest is left out]\n"
+        )
+
+
 class Tail:
     """A pipe for the command to write to, read here."""
 
-    def __init__(self, log: int) -> None:
+    def __init__(self, log: int, budget: Budget | None = None) -> None:
         self._log = log
+        self._budget = budget
         self._read, self.write_end = os.pipe()
         self._kept = bytearray()
         self._cut = False
@@ -59,7 +78,7 @@ class Tail:
         return kept.decode("utf-8", "replace").rstrip("\r\n")
 
     def _write(self, part: bytes) -> None:
-        view = memoryview(part)
+        view = memoryview(part if self._budget is None else self._budget.take(part))
         try:
             while view:
                 view = view[os.write(self._log, view) :]
