@@ -83,6 +83,8 @@ class Link:
         self._afresh = False
         self._heard = 0.0
         self._asked = 0.0
+        # Set when the first attempt to connect has ended, well or not.
+        self.tried = Event()
         # What a status shows.
         self.connected = False
         self.welcomes = 0
@@ -249,6 +251,7 @@ class Link:
             self.refusal = self.trouble = None
             self.welcomes += 1
             self.connected = True
+            self.tried.set()
             # All that has no answer yet goes first, in its order.
             again = self._calls.take_all()
             for call in again:
@@ -367,3 +370,4 @@ class Link:
             self.connected = False
             self._line = None
             self._pause = 0.0
+            self.tried.set()

@@ -9,7 +9,13 @@ from time import monotonic
 from framework0.context.change import Entry
 from framework0.context.remote.address import read_address
 from framework0.context.remote.calls import Call, Calls
-from framework0.context.remote.limits import CALL_SECONDS, LOAD_BYTES, LOAD_CHANGES, PAGE
+from framework0.context.remote.limits import (
+    CALL_SECONDS,
+    CLOSE_SECONDS,
+    LOAD_BYTES,
+    LOAD_CHANGES,
+    PAGE,
+)
 from framework0.context.remote.link import Link
 from framework0.context.remote.replica import Replica
 from framework0.context.remote.status import RemoteStatus
@@ -185,6 +191,9 @@ class RemoteStore:
         """Make all ``writes`` on the server, in order, or none."""
         call = self._call(writes, author, at, expected, expected_version, operation)
         if not self._link.connected:
+            # A server that is there needs some milliseconds; only then is it known to be away.
+            self._link.tried.wait(self._timeout)
+        if not self._link.connected:
             if self._keeps() and not expected and expected_version is None:
                 changes = self._waiting.keep(call, writes, author, at)
                 self._link.send(call)
@@ -297,8 +306,8 @@ class RemoteStore:
         """End the connection and its thread, within a second; reading what is known goes on."""
         if self._closed:
             return
-        if len(self._waiting) and self._link.connected:
-            self._waiting.wait_empty(CALL_SECONDS / 20)
+        if len(self._waiting):
+            self._waiting.wait_empty(CLOSE_SECONDS / 2)
         self._closed = True
         self._link.close()
         self._replica.close()
