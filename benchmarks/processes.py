@@ -6,12 +6,15 @@ import tempfile
 from pathlib import Path
 
 from benchmarks import shapes
+from benchmarks.beside import command
 from benchmarks.engine import Folders
-from benchmarks.fresh import measure
-from benchmarks.table import Row, bounded, faster, longer, verdict
+from benchmarks.fresh import answer_of, measure
+from benchmarks.startup import TO_INSTALL
+from benchmarks.table import NOT_ASKED, Row, bounded, faster, longer, verdict
 from benchmarks.timing import Series, alternate
 from benchmarks.warm import write_chain, write_graph
 
+PEERS = (("distributed", "Dask LocalCluster"), ("ray", "Ray"))
 LEAST = 1.0
 LEAST_ARRAYS = 50
 MOST_FOR_MEASURING = 1.02
@@ -41,6 +44,8 @@ def graph(sizes, shape, steps):
             return measure("graph floor", shape=shape, steps=steps, workers=sizes.workers)
 
         mine, theirs = alternate(sizes.repeats, ours, floor)
+        arguments = [shape, str(steps), str(sizes.workers)]
+        peers = [(title, beside(sizes, name, ours, folders, arguments)) for name, title in PEERS]
     work = f"{shape} {steps:,}, no-op, in processes"
     for name, least in (("seconds", LEAST), ("whole", None)):
         told = "warm" if name == "seconds" else "starts included"
@@ -56,6 +61,24 @@ def graph(sizes, shape, steps):
     yield longer(
         "″ processor time of all processes", used, "graphlib + ProcessPoolExecutor", theirs
     )
+    for title, both in peers:
+        if both is None:
+            yield Row(f"{work}, warm", NOT_ASKED, f"{title} {TO_INSTALL}")
+        else:
+            yield faster(f"{work}, warm", steps, both[0], title, both[1], least=LEAST)
+
+
+def beside(sizes, name, ours, folders, arguments):
+    """Return the durations of ours and of a peer, taken in turn; None where it is not installed."""
+    words = command(name)
+    if words is None:
+        return None
+
+    def peer():
+        return answer_of([*words, *arguments, str(folders.empty())])
+
+    samples = alternate(sizes.repeats_beside, ours, peer)
+    return [Series(each["seconds"] for each in side) for side in samples]
 
 
 def measuring(sizes, shape, steps):

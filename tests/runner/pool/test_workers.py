@@ -166,6 +166,12 @@ def test_a_worker_is_replaced_after_so_many_steps(pool, monkeypatch):
             False,
         ),
         ("__import__('resource').setrlimit(7, (60, 60))", True),
+        ("sys.meta_path.append(None)", False),
+        ("sys.path_hooks.append(None)", False),
+        ("sys.setprofile(lambda *a: None)", False),
+        ("sys.setswitchinterval(1)", False),
+        ("sys.excepthook = sys.displayhook = None", False),
+        ("os.environ = {}", False),
         ("os.nice(1)", True),
         (
             "__import__('threading').Thread(target=time.sleep, args=(60,), daemon=True).start()",
