@@ -31,6 +31,7 @@ FAILING = ("openat", "mkdir", "write", "pwrite64", "ftruncate", "fdatasync", "fs
 CALLS = (*FAILING, "unlink", "flock", "fcntl", "close")
 FILES = ("", "/runs", "/journal.db", "/journal.db-wal", "/journal.db-shm", "/journal.lock")
 AT_ONCE = 3
+WHERE = ("beginning", "commits")
 
 WAYS = {
     "signal=KILL": "killed as it enters a call",
@@ -39,12 +40,14 @@ WAYS = {
 }
 
 STEPS = """
-import os
+import time
 
 def work(context, n):
     with open("ledger", "a") as ledger:
         ledger.write(f"s{n}\\n")
     context.set(f"k{n}", n)
+    # So that the step before has a commit of its own.
+    time.sleep(0.03)
     return n
 """
 
@@ -56,45 +59,91 @@ steps:
   - {name: s2, module: steps, function: work, args: {n: 2}, depends_on: [s1]}
 """
 
-EARLY = """
-import sys
+COMMAND = """
+import os, sys
 from framework0.runner import RunRecorder
-append = RunRecorder.append
-def sabotaged(recorder, record, changes=()):
+
+append, init = RunRecorder.append, RunRecorder.__init__
+
+def early(recorder, record, changes=()):
     recorder.on_durable([record])
     append(recorder, record, changes)
-RunRecorder.append = sabotaged
+
+def held(recorder, *words):
+    init(recorder, *words)
+    # The thread that commits; it has written nothing yet, and does not before strace is there.
+    os.write(int(os.environ["TELL"]), f"{recorder._thread.native_id}\\n".encode())
+    os.read(int(os.environ["GO"]), 1)
+
+if "--early" in sys.argv:
+    RunRecorder.append = early
+    sys.argv.remove("--early")
+if "TELL" in os.environ:
+    RunRecorder.__init__ = held
 from framework0.cli.main import main
 sys.exit(main(sys.argv[1:]))
 """
 
 
 class Trial:
-    """One workspace, in which the ``number``-th ``call`` of a thread is met by ``what``."""
+    """One workspace, in which the ``number``-th ``call`` of a thread is met by ``what``.
 
-    def __init__(self, folder, call, number, what, early):
-        self.folder, self.call, self.number, self.what = folder, call, number, what
+    ``where`` is ``beginning``: any thread's, from the start of the command on, of which the first to get so far
+    is the one that creates the journal; or ``commits``: those of the thread that commits what steps did.
+    """
+
+    def __init__(self, folder, where, call, number, what, early):
+        self.folder, self.where, self.what = folder, where, what
         folder.mkdir()
         (folder / ".framework0").mkdir(mode=0o700)
         (folder / "steps.py").write_text(STEPS)
         (folder / "recipe.yaml").write_text(RECIPE)
-        self.command = [PYTHON, "-m", "framework0"]
-        if early:
-            (folder / "early.py").write_text(EARLY)
-            self.command = [PYTHON, "early.py"]
+        (folder / "command.py").write_text(COMMAND)
+        words = ["--early"] if early else []
+        self.command = [PYTHON, "command.py", "run", "recipe.yaml", "--json", *words]
+        state = f"{folder}/.framework0"
+        self.trace = folder / "trace"
+        self.strace = ["strace", "-q", "-o", str(self.trace)]
+        self.strace += [word for file in FILES for word in ("-P", state + file)]
+        self.strace += ["-e", f"trace={call}", "-e", f"inject={call}:{what}:when={number}"]
 
     def start(self):
         """Run under strace; return the exit code, what was acknowledged, and what was said."""
-        state = f"{self.folder}/.framework0"
-        paths = [word for file in FILES for word in ("-P", state + file)]
-        injected = f"inject={self.call}:{self.what}:when={self.number}"
-        trace = self.folder / "trace"
-        words = ["strace", "-f", "-qq", "-o", str(trace), *paths, "-e", f"trace={self.call}"]
-        ended = self.run([*words, "-e", injected, *self.command, "run", "recipe.yaml", "--json"])
-        met = "INJECTED" in trace.read_text() or "killed by SIGKILL" in trace.read_text()
-        events = [json.loads(line) for line in ended.stdout.splitlines() if line[:1] == "{"]
+        if self.where == "beginning":
+            ended = self.run([*self.strace, "-f", *self.command])
+            code, out, said = ended.returncode, ended.stdout, ended.stderr
+        else:
+            code, out, said = self.with_its_commits_traced()
+        trace = self.trace.read_text()
+        met = "INJECTED" in trace or "killed by SIGKILL" in trace
+        events = [json.loads(line) for line in out.splitlines() if line[:1] == "{"]
         acknowledged = [one["step"] for one in events if one["event"] == "step_finished"]
-        return met, ended.returncode, acknowledged, ended.stderr
+        return met, code, list(dict.fromkeys(acknowledged)), said
+
+    def with_its_commits_traced(self):
+        told, tell = os.pipe()
+        go, begin = os.pipe()
+        process = subprocess.Popen(
+            self.command,
+            cwd=self.folder,
+            env=environment(TELL=str(tell), GO=str(go)),
+            pass_fds=[tell, go],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        os.close(tell)
+        os.close(go)
+        with open(told, encoding="ascii") as thread:
+            words = [self.strace[0], *self.strace[2:], "-p", thread.readline().strip()]
+            with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as strace:
+                # "attached", as it says.
+                strace.stderr.readline()
+                os.write(begin, b"g")
+                out, said = process.communicate(timeout=60)
+                strace.stderr.read()
+        os.close(begin)
+        return process.returncode, out, said
 
     def run(self, words):
         # The commands are ours, and so are their words.
@@ -144,20 +193,21 @@ class Trial:
         return wrong
 
 
-def tried(scratch, call, what, early):
+def tried(scratch, where, call, what, early):
     """Meet every call of that name; return how many there were, how many told, and what was broken."""
     points, told, broken = 0, 0, []
     while True:
-        folder = Path(scratch) / f"{call}-{what.replace(':', '-')}-{points}"
+        folder = Path(scratch) / f"{where}-{call}-{what.partition('=')[2]}-{points}"
         number = f"{points + 1}+" if "ENOSPC" in what else points + 1
-        trial = Trial(folder, call, number, what, early)
+        trial = Trial(folder, where, call, number, what, early)
         met, code, acknowledged, said = trial.start()
         if not met:
             return points, told, broken
         points += 1
         told += code != 0
         broken += [
-            f"{call} {points}, {what}: {one}" for one in trial.broken(code, acknowledged, said)
+            f"{where}, {call} {points}, {what}: {one}"
+            for one in trial.broken(code, acknowledged, said)
         ]
         shutil.rmtree(folder)
 
@@ -173,9 +223,14 @@ def rows_of(name, found, wrong):
 
 def main():
     arguments = parsed()
-    kinds = [(call, "signal=KILL") for call in CALLS]
+    kinds = [(where, call, "signal=KILL") for where in WHERE for call in CALLS]
     if not arguments.ack_early:
-        kinds += [(call, f"error={kind}") for call in FAILING for kind in ("EIO", "ENOSPC")]
+        kinds += [
+            (where, call, f"error={kind}")
+            for where in WHERE
+            for call in FAILING
+            for kind in ("EIO", "ENOSPC")
+        ]
     started = time.monotonic()
     with (
         tempfile.TemporaryDirectory(prefix="crashpoints-", dir=arguments.scratch) as scratch,
@@ -183,11 +238,16 @@ def main():
     ):
         found = list(pool.map(lambda kind: tried(scratch, *kind, arguments.ack_early), kinds))
     rows, broken = [], []
-    for wanted, name in WAYS.items():
-        mine = {call: one for (call, what), one in zip(kinds, found, strict=True) if what == wanted}
-        wrong = [sentence for _, _, sentences in mine.values() for sentence in sentences]
-        rows += rows_of(name, mine, wrong)
-        broken += wrong
+    for where in WHERE:
+        for wanted, name in WAYS.items():
+            mine = {
+                call: one
+                for (place, call, what), one in zip(kinds, found, strict=True)
+                if (place, what) == (where, wanted)
+            }
+            wrong = [sentence for _, _, sentences in mine.values() for sentence in sentences]
+            rows += rows_of(f"{where}, {name}", mine, wrong) if mine else ()
+            broken += wrong
     print(f"python -m benchmarks.chaos.crashpoints {' '.join(sys.argv[1:])}".rstrip())
     print(f"{time.strftime('%Y-%m-%d %H:%M')} · commit {commit()} · {os.cpu_count()} cores\n")
     rows.append(Row("seconds", f"{time.monotonic() - started:,.0f}", "–"))
