@@ -210,5 +210,7 @@ def _page(url: str) -> str:
         return ""
 
 
+# A test run that is killed leaves no engine behind.
+_ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
 _ROOT = Path(__file__).resolve().parents[2]
 _PLACES = (str(_ROOT / ".engines" / "usr" / "bin"), str(Path(os.sys.executable).parent))
