@@ -27,6 +27,7 @@ VERBS: Final[Mapping[str, str]] = {
     "rerun": "run the recipe of an earlier run again",
     "cache": "list the cached results of steps, or remove some",
     "cancel": "stop a run that is running",
+    "context": "read, write, watch and look back in a shared context",
     "schedule": "run recipes by the clock: add, list and remove schedules",
     "serve-schedules": "run what is due, for as long as this runs",
     "serve": "serve shared contexts over WebSocket and HTTP",
