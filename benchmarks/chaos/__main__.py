@@ -21,7 +21,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks.chaos.trial import Trial
+from benchmarks.chaos.trial import WIDTH, Trial
 from benchmarks.table import Row, render, verdict
 from benchmarks.timing import REPOSITORY
 
@@ -42,7 +42,9 @@ def main():
         tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as ledger,
     ):
         words = ["--ack-early"] if arguments.ack_early else []
-        trial = Trial(Path(scratch), Path(ledger) / "ledger", arguments.steps, words)
+        trial = Trial(
+            Path(scratch), Path(ledger) / "ledger", arguments.steps, words, arguments.width
+        )
         started = time.perf_counter()
         broken = tormented(trial, arguments.kills, chance)
         report(arguments, trial, broken, time.perf_counter() - started)
@@ -130,6 +132,9 @@ def parsed():
     )
     parser.add_argument("--kills", type=int, default=200)
     parser.add_argument("--steps", type=int, default=10_000)
+    parser.add_argument(
+        "--width", type=int, default=WIDTH, help="steps at once: fewer leave more of them to kill"
+    )
     parser.add_argument("--seed", type=int, default=1, help="the same seed, the same places")
     parser.add_argument(
         "--ack-early", action="store_true", help="sabotage the runner: this must find lost steps"

@@ -31,13 +31,14 @@ def work(context, n):
 
 
 class Trial:
-    """``words`` are further arguments of the driver, such as the one that sabotages it."""
+    """``words`` are further arguments of the driver, such as the one that sabotages it; ``width`` steps
+    are in flight at once."""
 
-    def __init__(self, folder, ledger, steps, words=()):
+    def __init__(self, folder, ledger, steps, words=(), width=WIDTH):
         self.folder, self.ledger, self.steps, self.words = folder, ledger, steps, words
         (folder / "steps.py").write_text(STEPS)
         shapes.write_recipe(
-            folder / "recipe.yaml", shapes.layered(steps, WIDTH), function="work", numbered=True
+            folder / "recipe.yaml", shapes.layered(steps, width), function="work", numbered=True
         )
         self.space = find_workspace(explicit=folder)
         self.run_id = "-"
