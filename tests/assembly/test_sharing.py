@@ -12,7 +12,7 @@ import pytest
 
 from framework0.assembly import Options, rerun, resume_run, shared_context, sharing
 from framework0.assembly.continuing import Wishes, continue_run
-from framework0.context import Author
+from framework0.context import Author, Context
 from framework0.errors import StoreUnavailable, UsageError
 
 COUNTING = """
@@ -168,3 +168,14 @@ def test_orphans_of_other_runs_and_people_are_left_alone(space, team):
     (space.root / "spared").touch()
     assert resume_run(run_id, workspace=space).ok
     assert team.get("theirs") == 1
+
+
+def test_a_run_shares_the_context_of_a_server(run, space):
+    from framework0.server import ContextServer
+
+    with ContextServer(0, store="memory", workspace=space.root) as server:
+        assert run(COUNTING, share=server.url).steps["count"].result == 1
+        with Context() as far:
+            far.connect_to_server(server.url)
+            far.set("count", 10)
+        assert run(COUNTING, share=server.url).steps["count"].result == 11
