@@ -55,12 +55,12 @@ def configure(parser: ArgumentParser) -> None:
     """Add the arguments of ``context`` and of what can be done with one."""
     from argparse import SUPPRESS
 
-    _add_common(parser)
+    _add_choice(parser)
     actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
     for name, (_, about) in ACTIONS.items():
         action = actions.add_parser(name, help=about, description=f"{about[0].upper()}{about[1:]}.")
         # Suppressed, so that the parser of the verb has the say when they stand before the action.
-        _add_common(action, default=SUPPRESS)
+        _add_choice(action, default=SUPPRESS)
         _ARGUMENTS[name](action)
 
 
@@ -72,7 +72,7 @@ def execute(arguments: Namespace) -> int:
     return code
 
 
-def _add_common(parser: ArgumentParser, default: str | None = None) -> None:
+def _add_choice(parser: ArgumentParser, default: str | None = None) -> None:
     which = parser.add_mutually_exclusive_group()
     which.add_argument(
         "--context",

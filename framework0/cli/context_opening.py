@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from framework0.errors import ContextError, UsageError, WorkspaceError
+from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
     from argparse import Namespace

@@ -6,6 +6,7 @@ followed by position.
 
 from __future__ import annotations
 
+from framework0.context.history import thawed
 from framework0.context.values import format_path, same
 from framework0.tuples import NamedTuple
 
@@ -38,7 +39,10 @@ class Blame(NamedTuple):
 
 
 def blame(key: str, entry: Entry, story: Iterable[Change]) -> Blame:
-    """Return who is responsible for ``entry``, given the changes of its key, oldest first."""
+    """Return who is responsible for ``entry``, given the changes of its key, oldest first.
+
+    What comes out are copies.
+    """
     changes = [change for change in story if change.version <= entry.version]
     latest = changes[-1] if changes and changes[-1].version == entry.version else None
     open_parts = _parts(entry.value)
@@ -47,11 +51,16 @@ def blame(key: str, entry: Entry, story: Iterable[Change]) -> Blame:
         open_parts = [path for path in open_parts if _unchanged(change, path, found)]
         if not open_parts:
             break
+    behind = [latest, *found.values()]
+    copies = {change.version: thawed(change) for change in behind if change is not None}
     return Blame(
         key,
         entry.version,
-        latest,
-        {format_path(list(path)): change for path, change in found.items()},
+        None if latest is None else copies[latest.version],
+        {
+            format_path(list(path)): None if change is None else copies[change.version]
+            for path, change in found.items()
+        },
     )
 
 

@@ -166,7 +166,7 @@ class Reading:
             entry = self._entry(check_key(key))
             if entry is None:
                 raise KeyError(key)
-            story = self.history(key)
+            story = list(self._store.changes(key=key))
             # Read between two writes of somebody else, it would be blamed on the wrong one.
             if self.version_of(key) == entry.version:
                 return blame(key, entry, story)
