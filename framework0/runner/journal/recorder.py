@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 QUEUE_LIMIT: Final = 16_384
 """Entries not yet durable; beyond that appending waits. About a third of a second of the fastest run."""
 
-APART: Final = 0.004
+APART: Final = 0.002
 """Seconds between the beginnings of two commits, unless somebody waits: each costs the interpreter,
 and the disk, more than a hundred rows do, and whoever ends steps is slowed down by it."""
 
