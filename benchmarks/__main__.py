@@ -30,6 +30,7 @@ TABLES = {
     "reading": "reading",
     "bus": "bus",
     "context": "context",
+    "store": "store",
     "clusters": "clusters",
     "server": "server",
 }
@@ -63,6 +64,8 @@ class Sizes(NamedTuple):
     array: tuple[int, int] = (100_000_000, 100)
     deliveries: tuple[int, int] = (200_000, 10)
     calls: int = 200_000
+    stored: int = 32_000
+    history: int = 1_000_000
     in_flight: tuple[int, ...] = (1, 64)
     cluster_writes: int = 6_400
     clients: int = 100
@@ -90,6 +93,8 @@ def tiny(scratch):
         array=(1_000_000, 3),
         deliveries=(2_000, 10),
         calls=2_000,
+        stored=640,
+        history=5_000,
         in_flight=(4,),
         cluster_writes=40,
         clients=4,

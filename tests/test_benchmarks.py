@@ -40,6 +40,8 @@ TABLES = {
     "cached": ("steps from the cache", "the run that fills it"),
     "reading": ("read and checked", "yaml12", "CSafeLoader"),
     "bus": ("a message to 10 callbacks", "PyPubSub", "nobody reads", "an array of 1 MB", "Queue"),
+    "store": ("as a server commits them", "one in flight", "as of any", "delta of", "as kept"),
+    "server": ("Starlette",),
     "context": ("set a key", "get a key, in memory", "as of any version", "dict, list and lock"),
 }
 

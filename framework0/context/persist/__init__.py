@@ -1,9 +1,10 @@
 """A context that outlives its process: an append-only file that several processes share.
 
-In reading order: ``sqlite`` (the store), ``keeping`` (how file and memory stay one), ``schema`` and
-``batches`` (what a row is), ``delta`` (a small change of a large value), ``snapshot`` and ``segments``
-(pictures of the past), ``reading`` and ``lookback`` (looking things up), ``retention`` (what is kept),
-``commits`` and ``staging`` (many writers, one commit), ``counter`` and ``watching`` (other processes).
+In reading order: ``sqlite`` (the store), ``following`` and ``keeping`` (how file and memory stay one),
+``schema`` and ``batches`` (what a row is), ``delta`` (a small change of a large value), ``snapshot`` and
+``segments`` (pictures of the past), ``reading`` and ``lookback`` (looking things up), ``retention`` (what
+is kept), ``commits`` and ``staging`` (many writers, one commit), ``counter`` and ``watching`` (other
+processes).
 """
 
 from __future__ import annotations

@@ -89,10 +89,24 @@ class Batch(NamedTuple):
 
 
 class Chains:
-    """How many deltas in a row lead to the present value of each large key, and their bytes."""
+    """How many deltas in a row lead to the present value of each large key, and their bytes.
+
+    The text of the large value that was written last is at hand: whatever changes most often and
+    costs most to write is then written once for each change, not twice.
+    """
 
     def __init__(self) -> None:
         self._known: dict[str, tuple[int, int]] = {}
+        self._text: tuple[str, int, str] = ("", 0, "")
+
+    def text_of(self, change: Change) -> str:
+        """Return the text of what ``change`` replaced."""
+        key, version, text = self._text
+        return text if (key, version) == (change.key, change.previous) else encode(change.old)
+
+    def wrote(self, change: Change, text: str) -> None:
+        """Have the text of what ``change`` set at hand."""
+        self._text = change.key, change.version, text
 
     def add(self, key: str, size: int) -> None:
         """Count one more delta."""
@@ -106,6 +120,7 @@ class Chains:
     def clear(self) -> None:
         """Begin anew with every key: a snapshot holds their values."""
         self._known.clear()
+        self._text = ("", 0, "")
 
     def allows(self, key: str, whole: int) -> bool:
         """Tell whether another delta is worth its reading."""
@@ -152,8 +167,14 @@ def write_changes(changes: Sequence[Change], chains: Chains) -> tuple[str | byte
 
 def _large(change: Change, chains: Chains) -> tuple[str, bytes]:
     text = encode(change.value)
+    kept = _delta_or_whole(change, text, chains)
+    chains.wrote(change, text)
+    return kept
+
+
+def _delta_or_whole(change: Change, text: str, chains: Chains) -> tuple[str, bytes]:
     if change.existed and is_large(change.old) and chains.allows(change.key, len(text)):
-        delta = encode_delta(encode(change.old), text)
+        delta = encode_delta(chains.text_of(change), text)
         if len(delta) < len(text) // 4:
             chains.add(change.key, len(delta))
             return "d", delta

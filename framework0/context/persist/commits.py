@@ -75,7 +75,8 @@ class GroupCommit:
         try:
             try:
                 self._perform(tickets)
-            except Exception as error:  # noqa: BLE001 (told to everybody whose requests were in it)
+            # Whatever it is, everybody whose requests were in it is told, and the next commit goes on.
+            except Exception as error:  # noqa: BLE001
                 for ticket in tickets:
                     ticket.error = error
             finally:

@@ -78,13 +78,13 @@ def apply_delta(before: str, delta: bytes) -> str:
 
 def _parts(before: str, after: str) -> list[tuple[int, int, str]]:
     """Return (start in ``before``, length, new text behind it) until ``after`` is complete."""
-    end = _common_suffix(before, after)
+    end = _equal_end(before, after)
     old, new = len(before) - end, len(after) - end
     search = _Search(before, after, old, new)
     parts = []
     here = there = 0
     while there < new:
-        length = _common_prefix(before, here, old, after, there, new)
+        length = _equal_start(before, here, old, after, there, new)
         found = search.join(here + length, there + length)
         if found is None:
             parts.append((here, length, after[there + length : new]))
@@ -138,7 +138,7 @@ class _Search:
         return found, place
 
 
-def _common_prefix(one: str, start: int, end: int, other: str, begin: int, stop: int) -> int:
+def _equal_start(one: str, start: int, end: int, other: str, begin: int, stop: int) -> int:
     """Return how many characters are equal from ``start`` and ``begin`` on."""
     most = min(end - start, stop - begin)
     length, step = 0, 64
@@ -153,7 +153,7 @@ def _common_prefix(one: str, start: int, end: int, other: str, begin: int, stop:
     return length
 
 
-def _common_suffix(one: str, other: str) -> int:
+def _equal_end(one: str, other: str) -> int:
     most = min(len(one), len(other))
     length, step = 0, 64
     while length < most and step:

@@ -122,7 +122,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
             for statement in _TABLES:
                 connection.execute(statement)
             connection.execute(
-                "INSERT INTO state VALUES (1, ?, 0, 0, 0, 0, 0, 0.0)", (os.urandom(16).hex(),)
+                "INSERT INTO state VALUES (1, ?, 0, 0, 0, 0, 0, 0.0)", (new_epoch(),)
             )
             version = VERSION
         for older in range(version, VERSION):
@@ -133,6 +133,11 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
         connection.execute("ROLLBACK")
         raise
     connection.execute("COMMIT")
+
+
+def new_epoch() -> str:
+    """Return a random name for a history."""
+    return os.urandom(16).hex()
 
 
 def version_of(connection: sqlite3.Connection, path: Path) -> int:

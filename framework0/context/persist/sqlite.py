@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from typing import Any, Final
 
     from framework0.context.change import Author, Change, Entry, Undo, Write
-    from framework0.context.persist.keeping import Listener
+    from framework0.context.persist.following import Listener
     from framework0.context.persist.reading import State
     from framework0.context.persist.texts import Home
 
@@ -249,8 +249,7 @@ class SQLiteStore(Keeping):
             if self._closed:
                 return
             self._closed = True
-            if self._expiry is not None:
-                self._expiry.stop()
+            self._expiry.stop()
             watchers, self._watchers = self._watchers, ()
             for listener in watchers:
                 listener(())
@@ -285,6 +284,7 @@ class SQLiteStore(Keeping):
     def backup(self, target: Path) -> int:
         """Write a copy of the file as it is now to ``target``, which must not exist.
 
+        It holds the same history, tags and ids of calls, under an epoch of its own.
         Writers are not kept from writing. Returns the version that is in the copy.
         """
         with self._readers.look() as (connection, state), explained(target, "write"):

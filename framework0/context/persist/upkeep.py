@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from contextlib import closing
 from json import loads
 
 from framework0.context.persist.reading import batches, last_of, replay, snapshot_at
+from framework0.context.persist.schema import new_epoch
 from framework0.errors import StoreError
 from framework0.workspace import open_private
 
@@ -52,11 +54,15 @@ def _check_segment(
 
 
 def copy_to(connection: sqlite3.Connection, target: Path) -> None:
-    """Copy the database as ``connection`` sees it to ``target``, a new private file."""
-    import os
+    """Copy the database as ``connection`` sees it to ``target``, a new private file.
 
+    The copy has a name of its own for its history: whoever goes on with it makes other changes of the
+    same versions, and clients must not take the one for the other.
+    """
     if os.path.lexists(target):
         raise StoreError(f"{target} exists: name a file that does not, nothing was overwritten")
     os.close(open_private(target))
     with closing(sqlite3.connect(target)) as copy:
         connection.backup(copy)
+        with copy:
+            copy.execute("UPDATE state SET epoch = ?", (new_epoch(),))
