@@ -251,7 +251,7 @@ class _Attempt:
             return _as_json(answer(self.job, word, rest))
         return None
 
-    def judge(self, report: Mapping[str, Any], limit: int | None) -> Outcome:
+    def judge(self, report: Mapping[str, Any], limit: int | None = None) -> Outcome:
         """Return the outcome, from what the step said and what its supervisor reports.
 
         ``limit`` is how much memory it may use.
