@@ -350,11 +350,19 @@ class AsyncContextClient:
                     if watched.id == identity:
                         watched.begin(event)
                 self._answer(identity, fields)
-            case Failed(None, _, _, fields) if not self._ready.is_set():
-                self._refusal = refusal(fields)
-                self._ready.set()
-            case Failed(identity, _, _, fields) if identity is not None:
-                self._answer(identity, fields)
+            case Failed():
+                await self._refused(event, line)
+
+    async def _refused(self, failed: Failed, line: ClientConnection) -> None:
+        if failed.id is not None:
+            if any(watched.id == failed.id for watched in self._watches):
+                # Another server, or this one in a moment, can tell what was missed.
+                await line.close()
+            self._answer(failed.id, failed.fields)
+        # What keeps the context cannot be asked now: the next attempt may do.
+        elif not self._ready.is_set() and failed.code != "unavailable":
+            self._refusal = refusal(failed.fields)
+            self._ready.set()
 
     def _answer(self, identity: int, fields: dict[str, Any]) -> None:
         answer = self._answers.get(identity)

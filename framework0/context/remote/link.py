@@ -290,7 +290,8 @@ class Link:
     def _note_refusal(self, failed: Failed) -> None:
         if failed.id is None:
             self.trouble = f"{failed.code}: {failed.message}"
-            if not self.connected:
+            # What keeps the context cannot be asked now: that is no refusal, the next attempt may do.
+            if not self.connected and failed.code != "unavailable":
                 error = refusal(failed.fields)
                 self._refuse_all(error)
             return

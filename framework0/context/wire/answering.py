@@ -107,12 +107,13 @@ def _got(_: Any, entry: Entry | None) -> dict[str, Any]:
     return {"version": version, "value": value, "expires": expires}
 
 
-def _history(effect: History, outcome: tuple[Sequence[Change], int]) -> dict[str, Any]:
-    changes, kept_since = outcome
+def _history(effect: History, outcome: tuple[Any, ...]) -> dict[str, Any]:
+    changes, *told, kept_since = outcome
+    more = any(told)
     page = _page(changes, effect.limit, lambda change: weigh(change.value) + weigh(change.old))
     return {
         "changes": list(map(full_change, page)),
-        "more": len(changes) > len(page),
+        "more": more or len(changes) > len(page),
         "kept_since": kept_since,
     }
 

@@ -51,7 +51,7 @@ CLOSES: Final = {
     1007: "A text frame was not UTF-8.",
     1009: "A message was too large.",
     1011: "The server made a mistake.",
-    1013: "The client reads too slowly, or there are too many of them. Connect again, with `since`.",
+    1013: "The client reads too slowly, there are too many of them, or what keeps the context cannot answer now. Connect again, with `since`.",
     4400: "The first message was not a `hello` that this server understands.",
     4401: "No valid token came within five seconds.",
     4403: "The token does not allow this context.",

@@ -43,11 +43,15 @@ class Close(NamedTuple):
 
 
 class Authenticate(NamedTuple):
-    """Find out who this is, and open the context. Answered with a :class:`Grant` or a :class:`Denial`."""
+    """Find out who this is, and open the context. Answered with a :class:`Grant` or a :class:`Denial`.
+
+    The client has been told ``since`` already, by this server or another one of its cluster.
+    """
 
     token: str | None
     namespace: str
     client: str
+    since: int | None = None
 
 
 class Grant(NamedTuple):
@@ -139,7 +143,10 @@ class Get(NamedTuple):
 
 
 class History(NamedTuple):
-    """Answered with up to ``limit + 1`` changes after ``since`` (None: all kept), and ``kept_since``."""
+    """Answered with changes after ``since`` (None: all kept), whether there are more, and ``kept_since``.
+
+    It may be fewer than ``limit``, but not none if there are any.
+    """
 
     id: int
     key: str | None

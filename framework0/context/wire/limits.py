@@ -17,8 +17,8 @@ MESSAGE_KEYS = 10_000
 INTEGER_LOW, INTEGER_HIGH = -(2**63), 2**63 - 1
 # Ids of requests are numbers that also JavaScript counts exactly.
 ID_MOST = 2**53 - 1
-# Writes of one transaction: together they still fit a message.
-WRITES = 10_000
+# Writes of one transaction: each has two or three of the keys that a message may have.
+WRITES = 3_000
 # Patterns one connection may follow: each is tried on every key.
 SUBSCRIPTIONS = 100
 # Requests that wait for their answers: above it, a server answers `busy`.

@@ -102,7 +102,7 @@ CLIENT: Final = {
         )),
         Message("get", "The value of a key.", (
             _ID, _KEY,
-            Field("fresh", "flag", "Ask the leader of a cluster; one server alone is always fresh."),
+            Field("fresh", "flag", "Ask the majority of a cluster first; one server alone is always fresh."),
         )),
         Message("set", "Set a key.", (
             _ID, _KEY, Field("value", "value", "Its new value.", True),
@@ -197,6 +197,7 @@ SERVER: Final = {
             Field("version", "version", "Of a `get`: the version that set the key, 0 when it is absent. Of writes: the version of the last change, left out when nothing changed. Of reads: the version at which they were answered."),
             Field("value", "value", "Of a `get`, and of an `at` with a `key`: the value, when the key is there."),
             Field("expires", "number", "When that value ends by itself, epoch seconds."),
+            Field("behind", "number", "Of reads at a server of a cluster that were not asked to be `fresh`: the seconds by which they may be old."),
             Field("count", "version", "Of writes: how many changes were made, the last of them `version`."),
             Field("changes", "full_changes", "Of `history`, and of writes with `full`."),
             Field("entries", "entries", "Of `entries`."),

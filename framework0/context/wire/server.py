@@ -16,6 +16,7 @@ from framework0.context.wire.codec import STRICT, Malformed
 from framework0.context.wire.codes import (
     CLOSE_FORBIDDEN,
     CLOSE_HELLO,
+    CLOSE_SLOW,
     CLOSE_TOO_LARGE,
     CLOSE_UNAUTHORIZED,
 )
@@ -133,8 +134,11 @@ class ServerSession:
         except Wrong as error:
             return self._refuse(identity, error.code, error.message, error.facts)
 
-    def answered(self, effect: Any, outcome: Any) -> list[Effect]:
-        """Take the outcome of an effect, or the error it raised; return what to do."""
+    def answered(self, effect: Any, outcome: Any, behind: float | None = None) -> list[Effect]:
+        """Take the outcome of an effect, or the error it raised; return what to do.
+
+        ``behind`` is by how many seconds the outcome may be old, None when it cannot be.
+        """
         if self._state == _CLOSED:
             return []
         if type(effect) is Authenticate:
@@ -148,7 +152,10 @@ class ServerSession:
             return [self._error(effect.id, **error_fields(outcome))]
         if type(effect) is Subscribe:
             return self._subscribed(effect, outcome)
-        return [self._reply(effect.id, reply_fields(effect, outcome))]
+        fields = reply_fields(effect, outcome)
+        if behind is not None:
+            fields["behind"] = round(behind, 3)
+        return [self._reply(effect.id, fields)]
 
     def changes(self, batch: Batch) -> list[Effect]:
         """Take what was committed; return the frames for this client, or a request to catch up."""
@@ -200,7 +207,12 @@ class ServerSession:
         token = fields.pop("token", self._known)
         self._hello = fields
         return [
-            Authenticate(token, fields.get("namespace", "default"), fields.get("client", "client"))
+            Authenticate(
+                token,
+                fields.get("namespace", "default"),
+                fields.get("client", "client"),
+                fields.get("since"),
+            )
         ]
 
     def _let_in(self, outcome: Grant | Denial | BaseException) -> list[Effect]:
@@ -327,5 +339,10 @@ class ServerSession:
             if code == "too_large":
                 return [error, *self.goodbye(CLOSE_TOO_LARGE, words)]
             return [error]
-        closes = {"hello_first": CLOSE_UNAUTHORIZED, "forbidden": CLOSE_FORBIDDEN}
+        closes = {
+            "hello_first": CLOSE_UNAUTHORIZED,
+            "forbidden": CLOSE_FORBIDDEN,
+            # No fault of the greeting: the client shall come again.
+            "unavailable": CLOSE_SLOW,
+        }
         return [error, *self.goodbye(closes.get(code, CLOSE_HELLO), words)]

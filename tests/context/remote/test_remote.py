@@ -24,6 +24,7 @@ from framework0.errors import (
     ValueRefused,
     VersionConflict,
 )
+from framework0.server import ContextServer
 from tests.context.remote.serving import SmallServer
 
 BY = Author("clean", "run-1", "clean", 2)
@@ -148,6 +149,18 @@ def test_a_value_beyond_the_servers_limit_is_refused_and_the_connection_stays(se
         put(store, "a", "x" * 1_100_000)
     assert put(store, "a", 1).version == 1
     assert store.status().reconnects == 0
+
+
+def test_a_long_history_comes_whole_however_heavy_its_pages_are(tmp_path, join, monkeypatch):
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
+    with ContextServer(0, store="memory", workspace=tmp_path) as server:
+        store = join(server, token=None)
+        for number in range(60):
+            put(store, "a", f"{number}" + "x" * 20_000)
+        assert [change.value[:2] for change in store.changes()] == [f"{n:x<2}" for n in range(60)]
+        told = []
+        join(server, token=None).watch(told.extend, 0)
+        assert told == list(store.changes())
 
 
 # Cuts

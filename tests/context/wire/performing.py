@@ -128,7 +128,7 @@ class Connection:
     def outcome(self, effect):  # noqa: C901, PLR0911, PLR0912
         store = self.store
         match effect:
-            case Authenticate(token, namespace, _):
+            case Authenticate(token, namespace, _, _):
                 if namespace != "default":
                     return Denial("unknown_namespace", f"there is no context {namespace}", 4404)
                 if token not in self.tokens:
@@ -147,7 +147,8 @@ class Connection:
             case Get(_, key, _):
                 return store.get(key)
             case History(_, key, since, limit):
-                return first(store.changes(since, key), limit + 1), store.kept_since()
+                found = first(store.changes(since, key), limit + 1)
+                return found[:limit], len(found) > limit, store.kept_since()
             case At(_, moment, key, _, _, _):
                 version = moment if isinstance(moment, int) else Context(store).at(moment).version
                 if key is not None:
