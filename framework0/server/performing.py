@@ -151,7 +151,9 @@ def _pictured(store: Store, _: Picture) -> Any:
 
 
 def _history(store: Store, effect: History) -> Any:
-    return some_changes(store, effect.since, effect.key, effect.limit + 1), store.kept_since()
+    found = some_changes(store, effect.since, effect.key, effect.limit)
+    more = bool(found) and next(store.changes(found[-1].version, effect.key), None) is not None
+    return found, more, store.kept_since()
 
 
 def _at(store: Store, effect: At) -> Any:
