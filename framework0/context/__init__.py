@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from framework0.context.snapshot import Snapshot
     from framework0.context.subscriptions import Subscription
     from framework0.context.transaction import Transaction
+    from framework0.context.typed import read_as
     from framework0.context.values import check_json, check_sized, freeze, weigh
     from framework0.context.versions import ABSENT, Conflict, Merged
     from framework0.context.view import ContextView
@@ -62,6 +63,7 @@ _HOME = {
     "check_sized": "values",
     "freeze": "values",
     "matcher": "patterns",
+    "read_as": "typed",
     "replay": "history",
     "version_of": "moments",
     "weigh": "values",
@@ -96,6 +98,7 @@ __all__ = [
     "check_sized",
     "freeze",
     "matcher",
+    "read_as",
     "replay",
     "version_of",
     "weigh",

@@ -64,11 +64,12 @@ class Outcome(NamedTuple):
 class StepContext(Protocol):
     """What a step sees of the context: every write signed with its run, step and attempt."""
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return a copy of the value of ``key``, or ``default``."""
+    # The words are those of the context itself.
+    def get(self, key: str, default: Any = None, *, type: Any = None) -> Any:  # noqa: A002
+        """Return a copy of the value of ``key``, as a ``type`` if one is given, or ``default``."""
 
-    def set(self, key: str, value: Any) -> int:
-        """Set ``key`` and return the version of the change."""
+    def set(self, key: str, value: Any, *, ttl: float | None = None) -> int:
+        """Set ``key`` and return the version of the change; in a shared context for ``ttl`` seconds."""
 
     def delete(self, key: str) -> bool:
         """Remove ``key``; False when it was not there."""

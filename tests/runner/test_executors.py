@@ -14,6 +14,7 @@ from queue import SimpleQueue
 import pytest
 
 from framework0.assembly.executors import bound_aperformer, bound_performer
+from framework0.context import Author, Context
 from framework0.logs import StepLog, capture_output
 from framework0.recipe import Policy, Step
 from framework0.runner import CANCELLED, FAILED, SUCCEEDED, TIMED_OUT, Failure, Job, Outcome, Target
@@ -68,6 +69,14 @@ def count(context, to):
     context.delete("n")
     return [context.get("n", "none"), context.keys("**")]
 
+def typed(context):
+    context.set("lease", [1, "a"], ttl=5.0)
+    read = context.get("lease", type=tuple[int, str])
+    try:
+        context.get("lease", type=list[int])
+    except Exception as error:
+        return [list(read), type(error).__name__, str(error)]
+
 def gate(path):
     with open(path) as pipe:
         return pipe.read()
@@ -116,6 +125,9 @@ async_give_up, async_talk, async_burn, async_hold = map(_twin, (give_up, talk, b
 async def async_count(context, to):
     await asyncio.sleep(0)
     return count(context, to)
+
+async def async_typed(context):
+    return typed(context)
 
 async def async_gate(path):
     return await asyncio.to_thread(gate, path)
@@ -344,6 +356,21 @@ def test_calls_of_the_context_keep_their_order(bench):
     assert outcome.result == ["none", []]
     expected = [call for n in range(40) for call in (("set", "n", n), ("get", "n"))]
     assert job.context.calls == [*expected, ("delete", "n"), ("get", "n"), ("keys", "**")]
+
+
+@every
+def test_a_step_reads_values_as_types_and_gives_them_a_time_to_live(bench):
+    with Context() as shared:
+        view = shared.view(Author("s", "run", "s", 1))
+        bench.submit(bench.job("typed", context=view))
+        _, outcome = bench.next_end()
+        assert outcome.failure is None
+        read, kind, message = outcome.result
+        assert (read, kind) == ([1, "a"], "TypeMismatch")
+        assert "at [1], is the text 'a', and int was asked for" in message
+        (change,) = shared.history("lease")
+        assert change.expires == pytest.approx(change.at + 5.0)
+        assert change.step == "s"
 
 
 @every

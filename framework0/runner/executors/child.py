@@ -62,15 +62,21 @@ class RemoteContext:
         self._lock = Lock()
         self._owner = os.getpid()
 
-    def get(self, key: str, default: Any = None) -> Any:
-        """Return the value of ``key``, or ``default``."""
+    # The words are those of the context itself.
+    def get(self, key: str, default: Any = None, *, type: Any = None) -> Any:  # noqa: A002
+        """Return the value of ``key``, as a ``type`` if one is given, or ``default``."""
         found, value = self._ask("get", key)
-        return value if found else default
+        if not found or type is None:
+            return value if found else default
+        from framework0.context import read_as
 
-    def set(self, key: str, value: Any) -> int:
+        return read_as(value, type, key)
+
+    def set(self, key: str, value: Any, *, ttl: float | None = None) -> int:
         """Set ``key`` and return the version of the change; raises ValueRefused for what is not JSON."""
         check_json(value)
-        return int(self._ask("set", key, value))
+        lasting = () if ttl is None else (ttl,)
+        return int(self._ask("set", key, value, *lasting))
 
     def delete(self, key: str) -> bool:
         """Remove ``key``; False when it was not there."""

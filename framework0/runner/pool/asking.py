@@ -24,11 +24,14 @@ class PoolContext(RemoteContext):
         super().__init__(_Question(talk))
         self._opened = opened
 
-    def set(self, key: str, value: Any) -> int:
+    def set(self, key: str, value: Any, *, ttl: float | None = None) -> int:
         """Set ``key`` and return the version of the change.
 
-        Arrays, tables and bytes are kept as artifacts. Raises ValueRefused for what else is not JSON.
+        Arrays, tables and bytes are kept as artifacts, unless they end by themselves. Raises ValueRefused
+        for what else is not JSON.
         """
+        if ttl is not None:
+            return super().set(key, value, ttl=ttl)
         try:
             check_json(value)
         except ValueRefused:

@@ -28,6 +28,9 @@ def answer(job: Job, call: str, question: Sequence[Any]) -> dict[str, Any]:
         if call == "get":
             value = context.get(question[0], _MISSING)
             return {"value": [False, None] if value is _MISSING else [True, value]}
+        if call == "set":
+            key, value, *ttl = question
+            return {"value": context.set(key, value, **({"ttl": ttl[0]} if ttl else {}))}
         return {"value": getattr(context, call)(*question)}
     # The step called it and gets the error, as it would from the context itself.
     except (Framework0Error, TypeError, ValueError) as error:
