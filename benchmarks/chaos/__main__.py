@@ -26,10 +26,10 @@ from benchmarks.table import Row, render, verdict
 from benchmarks.timing import REPOSITORY
 
 MEMORY = Path("/dev/shm")
-COMMIT = 12
-"""Acknowledgements that come with the first of them, about: fewer steps cannot be left between kills."""
-OFTEN, MORE_OFTEN = 0.25, 0.6
-"""How many kills come by the clock, where steps are plenty and where they are not."""
+OFTEN = 0.25
+"""How many kills come by the clock, where steps are plenty."""
+FEW = 24
+"""Steps between two kills that are few: some are always acknowledged with the first of them."""
 MOST_SESSIONS = 3
 """Sessions for each kill wanted: a run that has ended cannot be killed, so it must not end too soon."""
 
@@ -59,7 +59,7 @@ def tormented(trial, kills, chance):
         # Acknowledgements between two kills: what is left of both is spread over the rest of the run.
         pace = max(1, (trial.steps - len(trial.done)) // (kills - trial.kills + 1))
         # By the clock only up to the first acknowledgements, for the sake of the steps that are left.
-        if trial.start and chance.random() < (OFTEN if pace > COMMIT else MORE_OFTEN):
+        if trial.start and chance.random() < max(OFTEN, 1 - pace / FEW):
             trial.one_session(seconds=chance.uniform(0.0, 1.02 * trial.start))
         else:
             trial.one_session(acknowledged=chance.randint(1, pace * 3 // 2))
