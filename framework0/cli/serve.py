@@ -10,6 +10,7 @@ examples:
   framework0 serve
   framework0 serve --port 0 --store memory
   framework0 serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem --allow-host context.example
+  framework0 serve --store etcd://10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379/production
   framework0 serve --json
 """
 
@@ -52,9 +53,10 @@ def configure(parser: ArgumentParser) -> None:
     parser.add_argument(
         "--store",
         default=os.environ.get("FRAMEWORK0_STORE") or "default",
-        metavar="memory|sqlite:PATH|NAME",
-        help="where contexts are kept (default: the workspace's shared context `default`, or "
-        "FRAMEWORK0_STORE)",
+        metavar="memory|sqlite:PATH|NAME|etcd://…|nats://…",
+        help="where contexts are kept: until the server ends, in a file, in the workspace, or on a "
+        "cluster that other servers share, etcd://HOST:PORT,HOST:PORT/NAME or nats://… (default: the "
+        "workspace's shared context `default`, or FRAMEWORK0_STORE)",
     )
     parser.add_argument(
         "--token-file",

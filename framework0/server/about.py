@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from asyncio import timeout
+
+from framework0.errors import StoreUnavailable
 from framework0.server import metrics as figures
+from framework0.server.keys import space_of
+from framework0.server.limits import READY_SECONDS
+from framework0.server.namespaces import DEFAULT
 from framework0.server.requests import TEXT_TYPE, Answer, Refused, json_answer
 
 TYPE_CHECKING = False
@@ -20,9 +26,18 @@ async def healthz(_app: App, _request: Request) -> Answer:
 
 
 async def readyz(app: App, _request: Request) -> Answer:
-    """Say whether requests are taken: not while the server drains."""
+    """Say whether requests are taken: not while the server drains, or no majority can be asked."""
     if app.draining:
         raise Refused(503, "draining", "the server is about to stop")
+    context = app.namespaces.opened(DEFAULT)
+    if context is not None and context.freshness is not None:
+        try:
+            async with timeout(READY_SECONDS):
+                await context.freshness.asked()
+        except (TimeoutError, StoreUnavailable):
+            raise Refused(
+                503, "unavailable", "the cluster's majority cannot be asked; plain reads go on"
+            ) from None
     return json_answer({"status": "ok"})
 
 
@@ -58,7 +73,7 @@ async def contexts(app: App, _request: Request) -> Answer:
 
 async def context(app: App, request: Request) -> Answer:
     """Say where one context is."""
-    space = app.namespaces.find(request.places["namespace"])
+    space = await space_of(app, request)
     keys = await space.read(lambda: len(space.store.keys()))
     kept = await space.read(space.store.kept_since)
     return json_answer(
@@ -68,7 +83,7 @@ async def context(app: App, request: Request) -> Answer:
 
 async def presence(app: App, request: Request) -> Answer:
     """List who is connected to a context."""
-    space = app.namespaces.find(request.places["namespace"])
+    space = await space_of(app, request)
     return json_answer({"clients": list(space.present.values())})
 
 

@@ -82,6 +82,8 @@ def _facts(error: Exception) -> dict[str, Any]:
         return {"key": error.key, "expected": error.expected, "current_version": error.actual}
     if isinstance(error, HistoryTrimmed):
         return {"kept_since": error.kept_since}
+    if isinstance(error, StoreUnavailable):
+        return {"happened": error.happened}
     if isinstance(error, ValueRefused):
         return {"path": error.path}
     return {}

@@ -27,6 +27,7 @@ from framework0.server.rates import Rates
 from framework0.server.requests import Refused, problem_answer
 from framework0.server.routes import ROUTES, Routes
 from framework0.server.sockets import Socket
+from framework0.server.tokens import READ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ if TYPE_CHECKING:
     from framework0.server.tokens import Token, TokenBook
 
 SOCKET_PATH: Final = "/"
+BEHIND: Final = "Framework0-Behind"
+"""The header of a read at a server of a cluster: the seconds by which it may be old."""
+
 SWEEP_SECONDS: Final = 0.25
 """How often deadlines are looked at: all of them in one walk, so that none needs a timer of its own."""
 
@@ -75,7 +79,9 @@ class App:
             self.guard.trust_scheme("https")
         self.routes = Routes()
         self.document = openapi.document(ROUTES, __version__)
-        self.namespaces = Namespaces(stores, self.loop, self.limits.namespaces)
+        self.namespaces = Namespaces(
+            stores, self.loop, self.limits.namespaces, lambda: self._open <= 1
+        )
         self.audit = Audit(settings.audit_path, AUDIT_BYTES, now)
         self.counts = Counts(monotonic())
         self.connections: set[Connection] = set()
@@ -152,7 +158,10 @@ class App:
     async def answer(self, route: Route, request: Request) -> Answer | Streamed:
         """Have a request carried out; whatever goes wrong becomes an answer."""
         try:
-            return await route.handler(self, request)
+            answer = await route.handler(self, request)
+            if request.as_of is not None and route.role == READ:
+                behind = max(0.0, self.monotonic() - request.as_of)
+                answer.headers = (*answer.headers, (BEHIND, f"{behind:.3f}"))
         # The last stop before the client: a bug of ours is told with an id, and logged with its trace.
         except Exception as error:  # noqa: BLE001
             refused = refusal_of(error)
@@ -161,6 +170,7 @@ class App:
                 refused = Refused(500, "internal", "the server made a mistake: see its log")
             self._count_refusal(refused)
             return problem_answer(refused, request.request_id)
+        return answer
 
     async def write(
         self,

@@ -10,6 +10,7 @@ import logging
 from queue import SimpleQueue
 from threading import Thread
 
+from framework0.errors import StoreUnavailable
 from framework0.server.answers import committed_or_refused
 
 TYPE_CHECKING = False
@@ -30,7 +31,8 @@ _LOG = logging.getLogger("framework0.server")
 class Commits:
     """The writes of one context. All calls come from the loop.
 
-    ``store`` returns the store to write to, ``renew`` opens it anew after a failure.
+    ``store`` returns the store to write to, ``renew`` opens it anew after a failure, ``alone`` tells
+    whether there is but one client.
     """
 
     def __init__(
@@ -40,11 +42,13 @@ class Commits:
         loop: asyncio.AbstractEventLoop,
         feed: Feed,
         *,
+        alone: Callable[[], bool],
         threaded: bool,
         name: str,
     ) -> None:
         self._store = store
         self._renew = renew
+        self._alone = alone
         # After a failure nobody knows what the old descriptors hold: the store is opened anew.
         self._failed = False
         self._loop = loop
@@ -90,7 +94,8 @@ class Commits:
     def _begin(self) -> None:
         group, self._waiting = self._waiting, []
         self._feed.hold()
-        if self._thread is not None:
+        # With one client alone nobody is held up, and to wake a thread costs as much as a commit.
+        if self._thread is not None and not (len(group) == 1 and self._alone()):
             self._work.put(group)
         else:
             self._finish(group, self._apply(group))
@@ -108,7 +113,8 @@ class Commits:
             return self._store().apply_all([request for request, _ in group])
         # A full disk, a lost file: every request of the group gets it as its answer, the server stays.
         except Exception as error:  # noqa: BLE001
-            self._failed = True
+            # A cluster that cannot be asked leaves nothing behind that could be broken.
+            self._failed = not isinstance(error, StoreUnavailable)
             _LOG.error("a commit of %d requests failed: %s", len(group), error)
             return [committed_or_refused(error)] * len(group)
 

@@ -36,9 +36,9 @@ QUIET_SECONDS: Final = 15.0
 
 async def watch(app: App, request: Request) -> Streamed:
     """Write the changes after a version, and then each as it happens."""
-    namespace = space_of(app, request)
+    namespace = await space_of(app, request)
     matches = matcher(pattern_of(request))
-    since = _since(namespace, request)
+    since = await _since(namespace, request)
 
     async def run(send: Send) -> None:
         me = object()
@@ -52,12 +52,13 @@ async def watch(app: App, request: Request) -> Streamed:
     return Streamed(run, "text/event-stream", headers)
 
 
-def _since(namespace: Namespace, request: Request) -> int:
+async def _since(namespace: Namespace, request: Request) -> int:
     last = request.header("last-event-id")
     if last is not None and "since" not in request.parameters:
         request.parameters["since"] = last
     since = number(request, "since", namespace.feed.version, 0, LARGEST)
-    if since > namespace.feed.version:
+    await namespace.reach(since)
+    if since > namespace.feed.version and (namespace.freshness is None or namespace.lacks(since)):
         raise Refused(422, "since", f"version {since} has not happened yet")
     return since
 

@@ -28,12 +28,17 @@ class Follower(Protocol):
     def changes(self, batch: Batch) -> int:
         """Take a batch, or leave it out; return how many changes were sent."""
 
+    def left_out(self, version: int) -> None:
+        """Take note that what happened up to ``version`` was not told."""
+
 
 class Feed:
     """The changes of one store on their way to those who follow it. All calls come from the loop."""
 
     def __init__(self, store: Store, loop: asyncio.AbstractEventLoop) -> None:
+        self._store = store
         self._loop = loop
+        self._resuming = False
         self._arrived: deque[Sequence[Change]] = deque()
         self._armed = False
         self._waiting: list[asyncio.Future[None]] = []
@@ -46,6 +51,7 @@ class Feed:
     def follow(self, store: Store) -> None:
         """Follow another opening of the same store from where the one before was left."""
         self._unwatch()
+        self._store = store
         self._unwatch = store.watch(self._hear, self._heard)
 
     def close(self) -> None:
@@ -82,6 +88,17 @@ class Feed:
         self._waiting.append(future)
         await future
 
+    def _resume(self) -> None:
+        """Go on from what the store holds now; everybody asks the log, and hears what is lost."""
+        self._resuming = True
+        self._unwatch = self._store.watch(self._hear)
+        self._resuming = False
+        self.latest = None
+        self.version = self._heard = max(self.version, self._store.version())
+        for follower in tuple(self.followers):
+            follower.left_out(self.version)
+        self._wake()
+
     def _wake(self) -> None:
         waiting, self._waiting = self._waiting, []
         for future in waiting:
@@ -91,6 +108,9 @@ class Feed:
     def _hear(self, changes: Sequence[Change]) -> None:
         """Take changes from the store, in whichever thread made them."""
         if not changes:
+            # The store has jumped over changes that nobody can tell any more, or it has ended.
+            if not self._resuming:
+                self._loop.call_soon_threadsafe(self._resume)
             return
         self._heard = changes[-1].version
         self._arrived.append(changes)

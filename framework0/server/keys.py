@@ -28,7 +28,7 @@ _YES_OR_NO: Final = {"true": True, "1": True, "false": False, "0": False}
 
 async def list_keys(app: App, request: Request) -> Answer:
     """List the keys in their order, a page at a time."""
-    namespace = space_of(app, request)
+    namespace = await space_of(app, request)
     limit = number(request, "limit", PAGE_ITEMS, 1, PAGE_ITEMS_MOST)
     after = request.parameters.get("after", "")
     pattern = pattern_of(request)
@@ -43,7 +43,7 @@ async def list_keys(app: App, request: Request) -> Answer:
 
 async def get_key(app: App, request: Request) -> Answer:
     """Answer with the value of a key, now or at a moment of the past."""
-    namespace = space_of(app, request)
+    namespace = await space_of(app, request)
     key = key_of(request)
     version = await moment_of(namespace, request)
     if version is None:
@@ -63,7 +63,7 @@ async def put_key(app: App, request: Request) -> Answer:
     key = key_of(request)
     value = check_json(decode(request.body))
     expected = expected_of(request, key)
-    namespace = app.namespaces.find_or_make(request.places["namespace"])
+    namespace = await app.namespaces.find_or_make(request.places["namespace"])
     write = Write(key, value, ttl=_ttl_of(request))
     changes = await _written(app, namespace, request, write, expected)
     change = changes[-1]
@@ -76,7 +76,7 @@ async def delete_key(app: App, request: Request) -> Answer:
     """Remove a key; removing what is absent changes nothing."""
     key = key_of(request)
     expected = expected_of(request, key)
-    namespace = space_of(app, request)
+    namespace = await space_of(app, request)
     changes = await _written(app, namespace, request, Write(key, removed=True), expected)
     version = changes[-1].version if changes else None
     return json_answer({"key": key, "removed": bool(changes), "version": version})
@@ -105,9 +105,13 @@ def page(
     return [(key, entries[key]) for key in wanted[:limit]], version, len(wanted) > limit
 
 
-def space_of(app: App, request: Request) -> Namespace:
-    """Return the namespace that the path names."""
-    return app.namespaces.find(request.places["namespace"])
+async def space_of(app: App, request: Request) -> Namespace:
+    """Return the namespace that the path names; with ``fresh=true``, when it has all there is."""
+    namespace = await app.namespaces.find(request.places["namespace"])
+    if yes_or_no(request, "fresh") and namespace.freshness is not None:
+        await namespace.freshness.asked()
+    request.as_of = namespace.as_of()
+    return namespace
 
 
 def key_of(request: Request) -> str:

@@ -44,6 +44,15 @@ TOKENS = 1000
 # Requests of HTTP at work at one time, for what is read in a thread.
 READERS = 2
 
+# Contexts on a cluster that are being opened or looked for at one time.
+ASKERS = 4
+# A call waits so long for a cluster: clients wait ten, and NATS takes six to choose another leader.
+CLUSTER_SECONDS = 8.0
+# Older than this, what is read is still served, and the cluster is asked for what is new.
+OLD_SECONDS = 1.0
+# Whoever asks whether the server is ready gets an answer in this time, also without a majority.
+READY_SECONDS = 2.0
+
 
 class ServerLimits(NamedTuple):
     """The limits a person may set for one server; ``rate`` is requests a second and client, 0: any."""

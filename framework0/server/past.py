@@ -30,7 +30,7 @@ EXPORTED_AT_A_TIME: Final = 500
 
 async def history(app: App, request: Request) -> Answer:
     """List changes, oldest first, a page at a time."""
-    namespace = space_of(app, request)
+    namespace = await space_of(app, request)
     limit = number(request, "limit", PAGE_ITEMS, 1, PAGE_ITEMS_MOST)
     since = number(request, "since", -1, 0, LARGEST)
     key = request.parameters.get("key")
@@ -54,7 +54,7 @@ def _changes(
 
 async def at(app: App, request: Request) -> Answer:
     """Answer with all values as they were at a moment."""
-    namespace = space_of(app, request)
+    namespace = await space_of(app, request)
     version = await moment_of(namespace, request)
     if version is None:
         raise Refused(422, "moment", "say which moment: version, time or moment (run:step)")
@@ -66,7 +66,7 @@ async def at(app: App, request: Request) -> Answer:
 
 async def blame(app: App, request: Request) -> Answer:
     """Answer with the change that gave a key its value."""
-    namespace = space_of(app, request)
+    namespace = await space_of(app, request)
     key = key_of(request)
     change = await namespace.read(_last_change, namespace.store, key)
     if change is None:
@@ -88,7 +88,7 @@ def _last_change(store: Store, key: str) -> Change | None:
 
 async def export(app: App, request: Request) -> Streamed:
     """Write everything there is as JSON lines: first what it is of, then a line for each key."""
-    namespace = space_of(app, request)
+    namespace = await space_of(app, request)
     matches = matcher(pattern_of(request))
     store = namespace.store
     version, entries = await namespace.read(picture, store)

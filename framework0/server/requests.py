@@ -79,7 +79,7 @@ class Head:
 class Request:
     """One request that the guard has let in: who asks, for which route, with what."""
 
-    __slots__ = ("body", "head", "parameters", "places", "request_id", "token")
+    __slots__ = ("as_of", "body", "head", "parameters", "places", "request_id", "token")
 
     def __init__(self, head: Head, token: Token | None, places: dict[str, str], rid: str) -> None:
         self.head = head
@@ -88,6 +88,8 @@ class Request:
         self.parameters: dict[str, str] = {}
         self.body = b""
         self.request_id = rid
+        # When what is read was last known to be everything, by the monotonic clock; None: now.
+        self.as_of: float | None = None
 
     @property
     def caller(self) -> Token:

@@ -66,6 +66,11 @@ _MOMENT: Final = (
     Parameter("time", {"type": "number"}, "as it was at this time, in epoch seconds"),
     Parameter("moment", _TEXT, "as it was after this step: `run:step`"),
 )
+_FRESH: Final = Parameter(
+    "fresh",
+    {"type": "boolean"},
+    "at a server of a cluster: ask the majority first; a server alone always has everything",
+)
 _OPERATION: Final = Parameter(
     "Idempotency-Key",
     {"type": "string", "minLength": 1, "maxLength": 200},
@@ -97,7 +102,9 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route("GET", "/openapi.json", READ, about.openapi, "this document", {200: "Any"}),
     Route("GET", "/v1/status", READ, about.status, "what this server is and holds", {200: "Status"}),
     Route("GET", "/v1/contexts", READ, about.contexts, "the contexts there are", {200: "Contexts"}),
-    Route("GET", _IN, READ, about.context, "one context in figures", {200: "Context"}),
+    Route(
+        "GET", _IN, READ, about.context, "one context in figures", {200: "Context"}, (_FRESH,)
+    ),
     Route(
         "GET", f"{_IN}/keys", READ, keys.list_keys, "the keys, page by page",
         {200: "Keys"},
@@ -106,11 +113,16 @@ ROUTES: Final[tuple[Route, ...]] = (
             Parameter("after", _TEXT, "begin after this key: the `next` of the page before"),
             _LIMIT,
             Parameter("values", {"type": "boolean"}, "with the values"),
+            _FRESH,
         ),
     ),
     Route(
         "GET", _KEY, READ, keys.get_key, "a value", {200: "Value", 304: "Nothing"},
-        (*_MOMENT, Parameter("If-None-Match", _TEXT, "answer 304 if the ETag is still this", "header")),
+        (
+            *_MOMENT,
+            _FRESH,
+            Parameter("If-None-Match", _TEXT, "answer 304 if the ETag is still this", "header"),
+        ),
     ),
     Route(
         "PUT", _KEY, WRITE, keys.put_key, "set a value", {200: "Written", 201: "Written"},
@@ -124,17 +136,19 @@ ROUTES: Final[tuple[Route, ...]] = (
     Route(
         "GET", f"{_IN}/history", READ, past.history, "what happened, oldest first",
         {200: "History"},
-        (Parameter("key", _TEXT, "only of this key"), _SINCE, _LIMIT),
+        (Parameter("key", _TEXT, "only of this key"), _SINCE, _LIMIT, _FRESH),
     ),
     Route(
         "GET", f"{_IN}/at", READ, past.at, "all values as they were at a moment",
-        {200: "Picture"}, (*_MOMENT, _PATTERN),
+        {200: "Picture"}, (*_MOMENT, _PATTERN, _FRESH),
     ),
     Route(
         "GET", f"{_IN}/blame/{{key}}", READ, past.blame, "who set the value of a key",
-        {200: "Change"},
+        {200: "Change"}, (_FRESH,),
     ),
-    Route("GET", f"{_IN}/tags", READ, tagging.list_tags, "the named versions", {200: "Tags"}),
+    Route(
+        "GET", f"{_IN}/tags", READ, tagging.list_tags, "the named versions", {200: "Tags"}, (_FRESH,)
+    ),
     Route(
         "PUT", f"{_IN}/tags/{{tag}}", WRITE, tagging.put_tag, "name a version", {200: "Tag"},
         (Parameter("move", {"type": "boolean"}, "also when the name stands for another version"),),
@@ -145,7 +159,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     ),
     Route(
         "GET", f"{_IN}/export", READ, past.export, "everything there is, as JSON lines",
-        {200: "Text"}, (_PATTERN,), content_type="application/jsonl",
+        {200: "Text"}, (_PATTERN, _FRESH), content_type="application/jsonl",
     ),
     Route(
         "GET", f"{_IN}/presence", READ, about.presence, "who is connected", {200: "Presence"}

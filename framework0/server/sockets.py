@@ -137,10 +137,17 @@ class Socket(asyncio.Protocol):
             self._perform(effects)
         return len(batch.changes)
 
-    def answered(self, effect: Any, outcome: object) -> None:
-        """Take the outcome of something that was asked for."""
+    def left_out(self, version: int) -> None:
+        """Take note that what happened up to ``version`` was not told, and ask for it."""
+        if self._full:
+            self._behind = True
+        else:
+            self._perform(self._session.left_out(version))
+
+    def answered(self, effect: Any, outcome: object, behind: float | None = None) -> None:
+        """Take the outcome of something that was asked for; ``behind``: how old it may be."""
         if not self.closed:
-            self._perform(self._session.answered(effect, outcome))
+            self._perform(self._session.answered(effect, outcome, behind))
 
     def let_in(self, token: Token) -> None:
         """Take note who this is."""
@@ -251,7 +258,7 @@ class Socket(asyncio.Protocol):
                 self._stream = effect.parts
                 self._pump()
             elif kind is Authenticate:
-                self._perform(self._session.answered(effect, self._doing.authenticate(effect)))
+                self._doing.authenticate(effect)
             else:
                 self._doing.perform(effect)
 

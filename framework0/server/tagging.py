@@ -15,13 +15,13 @@ if TYPE_CHECKING:
 
 async def list_tags(app: App, request: Request) -> Answer:
     """List the names and their versions."""
-    namespace = space_of(app, request)
+    namespace = await space_of(app, request)
     return json_answer({"tags": await namespace.read(namespace.store.tags)})
 
 
 async def put_tag(app: App, request: Request) -> Answer:
     """Name a version: that of the body, or the latest."""
-    namespace = space_of(app, request)
+    namespace = await space_of(app, request)
     body = decode(request.body)
     if not isinstance(body, dict) or not {"version"}.issuperset(body):
         raise Refused(422, "tag", 'the body is {"version": N}, or {} for the latest version')
@@ -34,17 +34,17 @@ async def put_tag(app: App, request: Request) -> Answer:
     def tag() -> None:
         namespace.store.tag(name, version, move=move)
 
-    await namespace.read(tag)
+    await namespace.ask(tag)
     app.audit.note(signature(request.caller, namespace.name), "tag", [name], version)
     return json_answer({"tag": name, "version": version})
 
 
 async def delete_tag(app: App, request: Request) -> Answer:
     """Forget a name; its version stays."""
-    namespace = space_of(app, request)
+    namespace = await space_of(app, request)
     name = request.places["tag"]
     known = (await namespace.read(namespace.store.tags)).get(name)
-    if known is None or not await namespace.read(namespace.store.untag, name):
+    if known is None or not await namespace.ask(namespace.store.untag, name):
         raise Refused(404, "tag", f"there is no tag {name!r:.200}")
     app.audit.note(signature(request.caller, namespace.name), "untag", [name], known)
     return json_answer({"tag": name, "version": known})

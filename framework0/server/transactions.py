@@ -32,7 +32,7 @@ async def post(app: App, request: Request) -> Answer:
     version = body.get("expected_version")
     if version is not None and not _is_version(version):
         raise _wrong("expected_version is a version, a whole number")
-    namespace = app.namespaces.find_or_make(request.places["namespace"])
+    namespace = await app.namespaces.find_or_make(request.places["namespace"])
     changes = await app.write(namespace, request, writes, expected, version)
     return json_answer(
         {

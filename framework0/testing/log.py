@@ -70,6 +70,10 @@ class FakeLog:
             self._require_contact()
             return max(known, self.machines.trimmed + len(self.machines.records))
 
+    def begun(self) -> bool:
+        """Return whether there is a record."""
+        return self.head(0) > 0
+
     def follow(self, after: int, stopped: Callable[[], bool]) -> Iterator[Record | None]:
         """Yield records as they are appended."""
         machines = self.machines

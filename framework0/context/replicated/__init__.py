@@ -10,7 +10,7 @@ from framework0.doors import opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from framework0.context.replicated.engines import open_log
+    from framework0.context.replicated.engines import check_namespace, open_log
     from framework0.context.replicated.log import (
         Away,
         Moved,
@@ -29,6 +29,7 @@ _HOME = {
     "SharedLog": "log",
     "Snapshot": "log",
     "Trimmed": "log",
+    "check_namespace": "engines",
     "open_log": "engines",
 }
 
@@ -40,6 +41,7 @@ __all__ = [
     "SharedLog",
     "Snapshot",
     "Trimmed",
+    "check_namespace",
     "open_log",
 ]
 

@@ -159,6 +159,10 @@ class EtcdLog:
         found = self._reader.ask("kv/range", {"key": self._key("head")}).get("kvs")
         return int(b64decode(found[0]["value"])) if found else 0
 
+    def begun(self) -> bool:
+        """Return whether there is a ``head``."""
+        return self.head(0) > 0
+
     def follow(self, after: int, stopped: Callable[[], bool]) -> Iterator[Record | None]:
         """Yield records as they are appended: pages of what is there, then a watch from its end."""
         while not stopped():

@@ -70,7 +70,8 @@ class Follower:
         snapshot = self._log.snapshot()
         if snapshot is not None and snapshot.position > self.position:
             self._start_from(snapshot)
-        elif snapshot is None and self._log.head(0) == 0:
+        elif snapshot is None and not self._log.begun():
+            # To ask for its head could begin it without an epoch: an engine may prove that by a record.
             try:
                 self._log.append(0, encode(first))
             except Moved:

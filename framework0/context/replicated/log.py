@@ -68,6 +68,9 @@ class SharedLog(Protocol):
         An engine that can only prove this by writing appends an empty record. Raises :class:`Away`.
         """
 
+    def begun(self) -> bool:
+        """Return whether anybody has begun this log; asking makes nothing. Raises :class:`Away`."""
+
     def follow(self, after: int, stopped: Callable[[], bool]) -> Iterator[Record | None]:
         """Yield the records behind ``after`` in order, waiting for more; None when none came for a while.
 

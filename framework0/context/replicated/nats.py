@@ -106,6 +106,10 @@ class NatsLog:
             else:
                 return expected + 1
 
+    def begun(self) -> bool:
+        """Return whether the stream is there and holds a record."""
+        return self._do(self._has_records())
+
     def follow(self, after: int, stopped: Callable[[], bool]) -> Iterator[Record | None]:
         """Yield records as they come, from a consumer that keeps their order."""
         while not stopped():
@@ -181,6 +185,19 @@ class NatsLog:
             raise Away(f"NATS does not answer for the stream {self._stream}: {reason}") from error
 
     async def _jetstream(self) -> JetStreamContext:
+        """Return what speaks to the stream, which is made if there is none."""
+        jetstream = await self._connected()
+        if not self._stream_known:
+            await jetstream.add_stream(
+                name=self._stream,
+                subjects=[self._subject],
+                num_replicas=self._replicas,
+                deny_delete=True,
+            )
+            self._stream_known = True
+        return jetstream
+
+    async def _connected(self) -> JetStreamContext:
         async with self._connecting:
             if self._client is None or self._client.is_closed:
                 connecting = self._connect(
@@ -194,16 +211,16 @@ class NatsLog:
                 )
                 # It tries for ever on its own: good once there was a connection, not before.
                 self._client = await asyncio.wait_for(connecting, self._timeout)
-            jetstream = self._client.jetstream(timeout=self._timeout)
-            if not self._stream_known:
-                await jetstream.add_stream(
-                    name=self._stream,
-                    subjects=[self._subject],
-                    num_replicas=self._replicas,
-                    deny_delete=True,
-                )
-                self._stream_known = True
-            return jetstream
+            return self._client.jetstream(timeout=self._timeout)
+
+    async def _has_records(self) -> bool:
+        from nats.js.errors import NotFoundError
+
+        try:
+            found = await (await self._connected()).stream_info(self._stream)
+        except NotFoundError:
+            return False
+        return found.state.last_seq > 0
 
     async def _end(self) -> None:
         tasks = asyncio.all_tasks() - {asyncio.current_task()}

@@ -104,10 +104,15 @@ class ReplicatedStore:
         """
         self._follower.require_following()
         end = self._end_of_patience()
-        try:
-            head = self._rounds.one_that_begins_now()
-        except Away as error:
-            raise StoreUnavailable(f"cannot read fresh: {error}", happened=False) from error
+        while True:
+            try:
+                head = self._rounds.one_that_begins_now()
+                break
+            except Away as error:
+                # Machines that choose another leader answer again soon.
+                if time.monotonic() > end or self._follower.is_stopped():
+                    raise StoreUnavailable(f"cannot read fresh: {error}", happened=False) from error
+                time.sleep(random.uniform(0, _PAUSE))  # noqa: S311
         if not self._follower.reached(head, end):
             raise StoreUnavailable(
                 f"cannot read fresh: the log goes on to {head}, and this server has got "
@@ -252,6 +257,7 @@ class ReplicatedStore:
         """Return whether the record now stands behind ``position``; False: another one does."""
         asked = False
         while True:
+            began = time.monotonic()
             try:
                 self._log.append(position, data)
             except Moved:
@@ -268,6 +274,7 @@ class ReplicatedStore:
                 time.sleep(random.uniform(0, _PAUSE))  # noqa: S311
             else:
                 self._follower.take_over(position + 1, data)
+                self._follower.confirm(position + 1, began)
                 return True
 
     def _is_head(self, position: int, end: float) -> bool:

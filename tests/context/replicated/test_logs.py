@@ -57,6 +57,16 @@ def first(log: SharedLog, after: int, count: int) -> list[Record]:
     return found
 
 
+def test_a_log_has_begun_with_its_first_record_and_asking_is_none(
+    opened: Callable[[], SharedLog],
+) -> None:
+    log = opened()
+    assert not log.begun()
+    assert not opened().begun()
+    log.append(0, b"x")
+    assert opened().begun()
+
+
 def test_records_come_back_in_order_and_as_they_were(opened: Callable[[], SharedLog]) -> None:
     log = opened()
     for position in range(150):
@@ -171,6 +181,21 @@ def test_two_names_are_two_logs(engine: str, running: Callable[[str], Cluster]) 
 
 
 @pytest.mark.parametrize("engine", ["etcd", "nats"])
+def test_the_log_of_a_namespace_is_another_one(
+    engine: str, running: Callable[[str], Cluster]
+) -> None:
+    url = f"{running(engine).url}/{uuid.uuid4().hex}"
+    beside = open_log(url, namespace="team")
+    beside.append(0, b"x")
+    logs = [open_log(url), open_log(url, namespace="team"), open_log(url, namespace="teams")]
+    assert [log.begun() for log in logs] == [False, True, False]
+    for log in (beside, *logs):
+        log.close()
+    with pytest.raises(UsageError, match="letters"):
+        open_log(url, namespace="a.b")
+
+
+@pytest.mark.parametrize("engine", ["etcd", "nats"])
 def test_nobody_there_is_said_in_time(engine: str) -> None:
     log = open_log(f"{engine}://127.0.0.1:9/somewhere", timeout=0.3)
     with pytest.raises(Away, match="does not answer"):
@@ -183,6 +208,7 @@ def test_nobody_there_is_said_in_time(engine: str) -> None:
     [
         ("redis://127.0.0.1:1/x", "etcd:// or nats://"),
         ("etcd:///x", "no server"),
+        ("etcd://127.0.0.1:1/a__b", "single"),
         ("etcd://127.0.0.1:port/x", "port"),
         ("nats://127.0.0.1:1/a b", "letters"),
         ("nats://127.0.0.1:1/a?replicas=2", "replicas"),

@@ -1,0 +1,273 @@
+"""Three real servers on one real cluster, a balancer in front of them, and clients that record."""
+
+from __future__ import annotations
+
+import asyncio
+import http.client
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from contextlib import suppress
+
+from websockets.exceptions import ConnectionClosed, WebSocketException
+
+from tests.context.replicated.clusters import NODES, free_ports
+from tests.linearizability import FOREVER, UNKNOWN, Operation
+from tests.server.conftest import ROOT, Client, Socket, token_file
+
+KEYS = [f"k{number}" for number in range(5)]
+
+
+class Servers:
+    """``framework0 serve`` three times on one cluster, under the ports they keep."""
+
+    def __init__(self, folder, store, front):
+        self.folder = folder
+        self.ports = free_ports(NODES)
+        self.tokens, texts = token_file(folder, client="admin")
+        self.token = texts["client"]
+        self._store = store
+        self._front = front
+        self._processes = {}
+
+    def start(self, number):
+        """Start one of them, and return when it listens."""
+        home = self.folder / f"server{number}"
+        home.mkdir(exist_ok=True)
+        words = [sys.executable, "-m", "framework0", "serve", "--json", "--store", self._store,
+                 "--port", str(self.ports[number]), "--workspace", str(home),
+                 "--token-file", str(self.tokens), "--allow-host", f"127.0.0.1:{self._front}"]  # fmt: skip
+        environment = {**os.environ, "XDG_STATE_HOME": str(home / "state")}
+        with open(home / "log", "ab") as log:
+            process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=log)
+        self._processes[number] = process
+        assert process.stdout.readline(), (home / "log").read_text()
+
+    def kill(self, number):
+        process = self._processes.pop(number)
+        process.kill()
+        process.wait()
+        process.stdout.close()
+
+    def client(self, number):
+        return Client(self.ports[number], self.token)
+
+    def __enter__(self):
+        try:
+            for number in range(NODES):
+                self.start(number)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for number in list(self._processes):
+            self._processes[number].send_signal(signal.SIGTERM)
+        for number in list(self._processes):
+            with suppress(subprocess.TimeoutExpired):
+                self._processes[number].wait(30)
+            self.kill(number)
+
+
+class Balancer:
+    """Hands each TCP connection to the next server that takes it."""
+
+    def __init__(self):
+        self.port = free_ports(1)[0]
+        self.servers = []
+        self._next = 0
+        self._listening = None
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever)
+
+    def __enter__(self):
+        self._thread.start()
+        self._listening = self._do(asyncio.start_server(self._serve, "127.0.0.1", self.port))
+        return self
+
+    def __exit__(self, *_):
+        self._do(self._end())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def _do(self, what):
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(30)
+
+    async def _end(self):
+        self._listening.close()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _serve(self, reader, writer):
+        for _ in self.servers:
+            self._next += 1
+            with suppress(OSError):
+                port = self.servers[self._next % len(self.servers)]
+                far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
+                await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
+                return
+        writer.close()
+
+
+async def _pump(reader, writer):
+    try:
+        while data := await reader.read(65536):
+            writer.write(data)
+            await writer.drain()
+    except OSError:
+        pass
+    finally:
+        writer.close()
+
+
+class Clients:
+    """Threads that read fresh, write and compare-and-set at any server, and record what they saw.
+
+    A write without an answer is sent again under its operation id, most likely to another server.
+    """
+
+    def __init__(self, port, token, count=6):
+        self.history = []
+        self._client = Client(port, token)
+        self._values = iter(range(1, 10**9))
+        self._stopping = threading.Event()
+        self._threads = [
+            threading.Thread(target=self._run, args=(number,)) for number in range(count)
+        ]
+
+    def __enter__(self):
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stopping.set()
+        for thread in self._threads:
+            thread.join()
+
+    def answered(self):
+        """Return how many calls have had an answer."""
+        return sum(1 for call in self.history if call.end != FOREVER)
+
+    def _run(self, seed):
+        chance = random.Random(seed)
+        known = {}
+        while not self._stopping.is_set():
+            key = chance.choice(KEYS)
+            kind = chance.choice(["read", "read", "write", "cas"])
+            if kind == "cas" and key not in known:
+                kind = "read"
+            value = None if kind == "read" else next(self._values)
+            expected, version = known.get(key, (None, 0)) if kind == "cas" else (None, 0)
+            call = Operation(key, kind, time.monotonic(), FOREVER, value, expected, UNKNOWN)
+            answer = self._ask(call, version)
+            if answer is None:
+                if kind != "read":
+                    self.history.append(call)
+                continue
+            if kind == "read":
+                out = answer.json if answer.status == 200 else None
+                etag = int(answer.headers["etag"].strip('"')) if answer.status == 200 else 0
+                known[key] = (out, etag)
+            else:
+                out = answer.status in {200, 201}
+                if out:
+                    known[key] = (value, answer.json["version"])
+            self.history.append(call._replace(end=time.monotonic(), out=out))
+
+    def _ask(self, call, version):
+        """Return the answer to a call; None when a read failed, or time ran out for a write."""
+        path = f"{ROOT}/keys/{call.key}"
+        named = {"Idempotency-Key": uuid.uuid4().hex}
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            try:
+                if call.kind == "read":
+                    answer = self._client.get(f"{path}?fresh=true")
+                elif call.kind == "write":
+                    answer = self._client.put(path, call.value, named)
+                else:
+                    answer = self._client.put(f"{path}?expect_version={version}", call.value, named)
+            except (OSError, http.client.HTTPException):
+                answer = None
+            if answer is not None and answer.status < 500:
+                assert answer.status in {200, 201, 404, 409}, answer
+                return answer
+            if call.kind == "read":
+                return None
+        return None
+
+
+class Watcher:
+    """Follows everything through the balancer, comes back after each cut with where it was."""
+
+    def __init__(self, port, token):
+        self.told = []
+        self.welcomes = []
+        self.trouble = []
+        self._port = port
+        self._token = token
+        self._epoch = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    @property
+    def position(self):
+        return self.told[-1][0] if self.told else 0
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._stopping.set()
+        self._thread.join()
+
+    def _run(self):
+        while not self._stopping.is_set():
+            try:
+                with Socket(self._port) as opened:
+                    self._follow(opened)
+            except (OSError, EOFError, ConnectionClosed, WebSocketException):
+                continue
+
+    def _follow(self, opened):
+        epoch = {"epoch": self._epoch, "since": self.position} if self._epoch else {"since": 0}
+        opened.say(type="hello", protocol=1, token=self._token, follow="**", **epoch)
+        welcome = opened.hear()
+        if welcome["type"] != "welcome":
+            # No majority says what there is: the next server, or the next moment.
+            assert welcome["code"] == "unavailable", welcome
+            return
+        if self._epoch and welcome["resume"] != "changes":
+            self.trouble.append(welcome)
+        self._epoch = welcome["epoch"]
+        self.welcomes.append(welcome)
+        while not self._stopping.is_set():
+            with suppress(TimeoutError):
+                message = opened.hear(timeout=0.2)
+                if message["type"] == "changes":
+                    self.told += message["changes"]
+
+
+def history_at(client):
+    """Return the changes that a server has, once it has everything."""
+    found, since = [], 0
+    while True:
+        answer = client.get(f"{ROOT}/history?fresh=true&limit=10000&since={since}")
+        assert answer.status == 200, answer
+        page = json.loads(answer.body)
+        found += page["changes"]
+        if page["next"] is None:
+            return found
+        since = page["next"]
