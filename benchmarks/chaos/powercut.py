@@ -94,7 +94,7 @@ class CutTrial(Trial):
             stderr=subprocess.DEVNULL,
             env=environment(LEDGER=str(self.ledger), SESSION=str(self.session)),
         )
-        told = self._told_before(process)
+        told = told_before(process, self.chance.uniform(0, LONGEST))
         self.disk.cut()
         process.kill()
         process.wait()
@@ -114,24 +114,6 @@ class CutTrial(Trial):
             self.acknowledged.clear()
             return lost
 
-    def _told_before(self, process):
-        """Return what is acknowledged until the moment of the cut; nothing is read after it."""
-        descriptor = process.stdout.fileno()
-        os.set_blocking(descriptor, False)
-        told, end = b"", None
-        while end is None or time.monotonic() < end:
-            try:
-                found = os.read(descriptor, 1 << 16)
-            except BlockingIOError:
-                found = None
-            if found == b"":
-                break
-            told += found or b""
-            if end is None and told.count(b"\n") > 1:
-                end = time.monotonic() + self.chance.uniform(0, LONGEST)
-            time.sleep(0.0005)
-        return told
-
     def _take(self, told):
         for line in told.split(b"\n")[:-1]:
             word, rest = line.decode().split()
@@ -142,6 +124,25 @@ class CutTrial(Trial):
             else:
                 self.acknowledged[word] = self.session
                 self.told += 1
+
+
+def told_before(process, seconds):
+    """Return what a process has said so many seconds after its first words; nothing is read after it."""
+    descriptor = process.stdout.fileno()
+    os.set_blocking(descriptor, False)
+    told, end = b"", None
+    while end is None or time.monotonic() < end:
+        try:
+            found = os.read(descriptor, 1 << 16)
+        except BlockingIOError:
+            found = None
+        if found == b"":
+            break
+        told += found or b""
+        if end is None and told.count(b"\n") > 1:
+            end = time.monotonic() + seconds
+        time.sleep(0.0005)
+    return told
 
 
 def main():

@@ -18,7 +18,7 @@ from framework0.workspace import open_private
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Final
+    from typing import Any, Final
 
 _SIZE: Final = 8
 
@@ -35,7 +35,7 @@ class Counter:
             if os.fstat(descriptor).st_size < _SIZE:
                 # Written and not only sized: touching a hole of a full disk ends the process.
                 os.write(descriptor, bytes(_SIZE))
-            self._map = mmap(descriptor, _SIZE)
+            self._map: mmap | None = mmap(descriptor, _SIZE)
         except OSError as error:
             raise StoreError(
                 f"cannot map {path}: {error.strerror} (errno {error.errno}); make room or make it "
@@ -43,26 +43,28 @@ class Counter:
             ) from error
         finally:
             os.close(descriptor)
-        self._cell = memoryview(self._map).cast("Q")
+        self._cell: Any = memoryview(self._map).cast("Q")
         self.settle()
 
     def value(self) -> int:
         """Return the number as it is now."""
-        return self._cell[0]
+        number: int = self._cell[0]
+        return number
 
     def unsettle(self) -> int:
         """Make it odd: something is about to be committed. Returns what it is then."""
-        number = self._cell[0] | 1
+        number: int = self._cell[0] | 1
         self._cell[0] = number
         return number
 
     def settle(self) -> int:
         """Make it even: what was committed can be read. Returns what it is then."""
-        number = self._cell[0] + (self._cell[0] & 1)
+        number: int = self._cell[0] + (self._cell[0] & 1)
         self._cell[0] = number
         return number
 
     def close(self) -> None:
-        """Unmap the file; a second call does nothing."""
-        self._cell.release()
-        self._map.close()
+        """Let go of the file; the number stays what it was. A second call does nothing."""
+        # Not released by force: another thread may be reading it just now, and the last one lets go.
+        self._cell = [self._cell[0]]
+        self._map = None

@@ -256,6 +256,7 @@ class SQLiteStore(Keeping):
             self._readers.close()
             with explained(self.path, "close"):
                 self._opened.close()
+            self._counter.close()
 
     def compact(
         self,

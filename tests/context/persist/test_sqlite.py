@@ -7,6 +7,7 @@ import sqlite3
 import stat
 import threading
 from contextlib import closing
+from pathlib import Path
 from time import time
 
 import numpy as np
@@ -268,6 +269,20 @@ def test_a_closed_store_can_be_read_and_not_written(open_store):
             call()
 
 
+def test_a_closed_store_lets_go_of_its_files(open_store, path):
+    store = open_store()
+    store.watch(lambda _: None)
+    fill(store)
+    put(store, "a", 1)
+    assert next(iter(store.changes())).version == 1
+    store.close()
+    held = [Path(f"/proc/self/fd/{number}") for number in os.listdir("/proc/self/fd")]
+    names = [str(link.readlink()) for link in held if link.is_symlink()]
+    assert [name for name in names if str(path) in name] == []
+    assert str(path) not in Path("/proc/self/maps").read_text(encoding="utf-8")
+    assert store.get("a").value == 1
+
+
 def test_a_copy_is_a_whole_context_and_overwrites_nothing(open_store, tmp_path):
     store = open_store()
     fill(store)
@@ -340,3 +355,46 @@ def test_a_snapshot_that_is_not_what_its_changes_lead_to_is_found(open_store):
         connection.execute("UPDATE key_changes SET versions = '[1]' WHERE key = 'k4'")
     with pytest.raises(StoreCorrupt, match="index of the changes up to version 6"):
         store.verify()
+
+
+@pytest.mark.slow
+def test_a_long_history_opened_again_is_that_of_a_store_that_keeps_it_in_memory(open_store):
+    store, model = open_store(segment_changes=300), MemoryStore()
+    for start in range(0, 3_000, 20):
+        requests = [
+            Request(
+                (Write(f"k{n % 6}", n), Write(f"k{n % 5}", removed=n % 3 == 0)), BY, n % 1_000 / 1.0
+            )
+            for n in range(start, start + 20)
+        ]
+        store.apply_all(requests)
+        model.apply_all(requests)
+    store.close()
+    again = open_store()
+    assert again._cache.since > 3_000
+    for version in range(0, model.version(), 97):
+        assert again.at(version) == model.at(version)
+        assert again.get_at("k4", version) == model.get_at("k4", version)
+        assert again.get_at("none", version) is None
+    for since in (0, 299, 300, 301, 2_000):
+        assert list(again.changes(since, "k4")) == list(model.changes(since, "k4"))
+    for moment in (-1.0, 0.0, 500.5, 998.0, 2_000.0):
+        assert again.version_at(moment) == model.version_at(moment)
+    assert again.verify() == model.version()
+
+
+def test_the_number_of_keys_is_bounded(open_store, monkeypatch):
+    monkeypatch.setattr("framework0.context.persist.staging.CONTEXT_KEYS", 3)
+    store = open_store()
+    store.apply([Write(key, 1) for key in "abc"], BY, 0.0)
+    put(store, "a", 2)
+    store.apply((Write("a", removed=True), Write("d", 1)), BY, 0.0)
+    full, well = store.apply_all(
+        [
+            Request((Write("b", 5), Write("e", 1)), BY, 0.0),
+            Request((Write("b", removed=True), Write("e", 1)), BY, 0.0),
+        ]
+    )
+    assert "more than 3 keys" in str(full)
+    assert [change.key for change in well] == ["b", "e"]
+    assert sorted(store.keys()) == ["c", "d", "e"]
