@@ -44,6 +44,9 @@ def page(app: App) -> str:
         *_metric("http_answers_total", "counter", "Answers over HTTP by status.", answers),
         *_metric("refusals_total", "counter", "Refusals by reason.", refusals),
         *_metric("messages_total", "counter", "Messages over sockets.", _one(counts.messages)),
+        *_metric(
+            "waiting_bytes", "gauge", "Bytes that clients have not read.", _one(_waiting(app))
+        ),
         *_metric("audit_lost_total", "counter", "Audit lines lost.", _one(app.audit.lost)),
     ]
     spaces = list(app.namespaces)
@@ -61,6 +64,10 @@ _OF_CONTEXTS: Final[tuple[tuple[str, str, str, Callable[[Namespace], float]], ..
     ("delivered_total", "counter", "Changes sent to followers.", lambda s: s.feed.delivered),
     ("clients", "gauge", "Clients of a context.", lambda space: len(space.present)),
 )
+
+
+def _waiting(app: App) -> int:
+    return sum(socket.transport.get_write_buffer_size() for socket in app.sockets)
 
 
 def _age(app: App) -> float:
