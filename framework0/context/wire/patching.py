@@ -26,6 +26,7 @@ MOST_EDITS = 5_000
 # Deeper parts are replaced as a whole.
 _DEPTH = 16
 _STEP = 256
+_CONTAINERS = frozenset({dict, list})
 _PARTED = frozenset({dict, list, str})
 
 
@@ -79,7 +80,7 @@ def _compare(old: Any, new: Any, path: list[Any], edits: list[Any]) -> None:
         _compare_objects(old, new, path, edits)
     elif kind is list and len(old) == len(new):
         for index, (one, other) in enumerate(zip(old, new, strict=True)):
-            if one is not other:
+            if not _equal(one, other):
                 _compare(one, other, [*path, index], edits)
     else:
         _splice(old, new, path, edits)
@@ -94,8 +95,33 @@ def _compare_objects(
     for key, value in new.items():
         if key not in old:
             _add(edits, ["=", [*path, key], value])
-        elif value is not old[key]:
+        elif not _equal(old[key], value):
             _compare(old[key], value, [*path, key], edits)
+
+
+def _equal(one: Any, other: Any) -> bool:
+    """Whether two parts are the same JSON; most parts are, and that is seen by loops in C."""
+    if one is other:
+        return True
+    if one != other or type(one) is not type(other):
+        return False
+    if type(one) is dict:
+        # With their keys in another order, the values do not stand beside each other.
+        if list(one) != list(other):
+            return False
+        one, other = one.values(), other.values()
+    elif type(one) is not list:
+        return True
+    kinds = list(map(type, one))
+    # Equal so far, but maybe with true where 1 was: then the edits will tell.
+    return kinds == list(map(type, other)) and (
+        _CONTAINERS.isdisjoint(kinds)
+        or all(
+            _equal(part, counterpart)
+            for part, counterpart in zip(one, other, strict=True)
+            if type(part) in _CONTAINERS
+        )
+    )
 
 
 def _splice(old: Any, new: Any, path: list[Any], edits: list[Any]) -> None:

@@ -86,6 +86,16 @@ def test_one_percent_of_a_large_value_costs_little():
     assert patched(old, edits) == new
 
 
+def test_true_in_the_place_of_one_is_a_difference_wherever_it_stands():
+    for old, new in [
+        ([[1]], [[True]]),
+        ([{"a": 1, "b": True}], [{"b": 1, "a": True}]),
+        ({"a": {"b": [1.0]}}, {"a": {"b": [1]}}),
+    ]:
+        assert old == new
+        assert same(patched(old, difference(old, new)), new)
+
+
 def test_a_row_that_is_put_in_costs_no_more_than_itself():
     old, new = rows(1_000), rows(1_000)
     new.insert(500, {"name": "new"})
