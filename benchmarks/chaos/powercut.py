@@ -35,6 +35,7 @@ SHUTDOWN = 0x8004587D
 
 NO_FLUSH = struct.pack("I", 2)
 SIZE = "192M"
+HELD_SECONDS = 60.0
 LONGEST = 0.4
 """Seconds from the first acknowledgement of a session to its cut, at most."""
 
@@ -56,8 +57,26 @@ class Disk:
         os.close(descriptor)
 
     def again(self):
+        """Mount it as after a start of the machine.
+
+        A mount namespace that somebody made meanwhile can keep the file system alive as it was cut off,
+        and mounting the file then gives that one: it is done again until the disk can be used.
+        """
+        end = time.monotonic() + HELD_SECONDS
         do("umount", self.mount)
         do("mount", "-o", "loop", self.image, self.mount)
+        while not self.is_alive() and time.monotonic() < end:
+            do("umount", self.mount)
+            time.sleep(0.1)
+            do("mount", "-o", "loop", self.image, self.mount)
+
+    def is_alive(self):
+        try:
+            descriptor = os.open(self.mount / "probe", os.O_WRONLY | os.O_CREAT)
+        except OSError:
+            return False
+        os.close(descriptor)
+        return True
 
     def close(self):
         subprocess.run(["umount", "-l", self.mount], check=False)
