@@ -126,8 +126,8 @@ def _equal(one: Any, other: Any) -> bool:
 
 def _splice(old: Any, new: Any, path: list[Any], edits: list[Any]) -> None:
     shorter = min(len(old), len(new))
-    start = _common(old, new, shorter, from_end=False)
-    end = _common(old, new, shorter - start, from_end=True)
+    start = _shared_length(old, new, shorter, from_end=False)
+    end = _shared_length(old, new, shorter - start, from_end=True)
     if start or end or not shorter:
         if len(old) == len(new) == start:
             return
@@ -136,7 +136,7 @@ def _splice(old: Any, new: Any, path: list[Any], edits: list[Any]) -> None:
         _add(edits, ["=", path, new])
 
 
-def _common(old: Any, new: Any, most: int, *, from_end: bool) -> int:
+def _shared_length(old: Any, new: Any, most: int, *, from_end: bool) -> int:
     """Return how many items (characters) are equal at the start or the end."""
     here = 0
     while here < most:
