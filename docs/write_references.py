@@ -22,6 +22,7 @@ LONGEST_EXAMPLE = 14
 
 sys.path[:0] = [str(REPOSITORY), str(DOCS)]
 
+from write_http import http_page  # noqa: E402 (found by the line above)
 from write_protocol import protocol_page  # noqa: E402 (found by the line above)
 
 
@@ -380,6 +381,7 @@ PAGES = {
     "expressions.md": expressions_page,
     "errors.md": errors_page,
     "cli.md": commands_page,
+    "http.md": lambda: f"{NOTICE}\n{http_page()}",
     "protocol.md": lambda: f"{NOTICE}\n{protocol_page()}",
 }
 

@@ -151,9 +151,11 @@ class App:
             told = (("Retry-After", str(int(wait) + 1)),)
             raise Refused(429, "rate", f"too many requests: wait {wait:.1f} s", headers=told)
 
-    def delay(self, token: Token, count: int) -> float:
-        """Return the seconds until ``count`` more messages of a socket may be read."""
-        return self._rates.take(token.id, self.monotonic(), count)
+    def delay(self, token: Token | None) -> float:
+        """Return the seconds until a further message of a socket may be done; 0 takes it."""
+        if not self.limits.rate or token is None:
+            return 0.0
+        return self._rates.take(token.id, self.monotonic())
 
     async def answer(self, route: Route, request: Request) -> Answer | Streamed:
         """Have a request carried out; whatever goes wrong becomes an answer."""

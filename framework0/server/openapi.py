@@ -27,7 +27,7 @@ _PLACES: Final = {
     ),
     "tag": ({"type": "string", "minLength": 1, "maxLength": 200}, "the name of a version"),
 }
-_WORDS: Final = {
+WORDS: Final = {
     200: "well",
     201: "made",
     304: "still the same",
@@ -113,7 +113,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
 def _responses(route: Route) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for status, schema in route.answers.items():
-        found[str(status)] = {"description": _WORDS[status]}
+        found[str(status)] = {"description": WORDS[status]}
         if schema != "Nothing":
             content = {route.content_type: {"schema": _reference(schema)}}
             found[str(status)]["content"] = content
@@ -121,7 +121,7 @@ def _responses(route: Route) -> dict[str, Any]:
     refusals = (421, 503) if route.role is None else _ALWAYS
     more = (409, 410, 412, 413, 415, 507) if route.method != "GET" else (410,)
     for status in sorted({*refusals, *more, 400, 403, 408, 431}):
-        found[str(status)] = {"description": _WORDS[status], "content": problem}
+        found[str(status)] = {"description": WORDS[status], "content": problem}
     return found
 
 

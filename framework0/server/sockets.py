@@ -50,7 +50,7 @@ class Socket(asyncio.Protocol):
 
     __slots__ = (
         "_app", "_asked", "_behind", "_broken", "_deadline", "_doing", "_flushing", "_full", "_heard", "_late",
-        "_out", "_reader", "_session", "_size", "_stream", "_todo", "closed", "token", "transport",
+        "_out", "_reader", "_resting", "_session", "_size", "_stream", "_todo", "closed", "token", "transport",
     )  # fmt: skip
 
     def __init__(self, app: App, transport: asyncio.Transport, known: str | None) -> None:
@@ -69,6 +69,7 @@ class Socket(asyncio.Protocol):
         self._late = 0.0
         self._behind = False
         self._broken = False
+        self._resting = False
         self._stream: Iterator[bytes] | None = None
         self._heard = app.monotonic()
         self._asked = False
@@ -193,6 +194,9 @@ class Socket(asyncio.Protocol):
         todo = iter(messages)
         for message in todo:
             if type(message) is str:
+                if (wait := self._app.delay(self.token)) > 0:
+                    self._rest_for(wait, message, todo)
+                    return
                 self._app.counts.messages += 1
                 self._perform(receive(message, at))
             else:
@@ -207,6 +211,19 @@ class Socket(asyncio.Protocol):
                     self.transport.pause_reading()
                     return
 
+    def _rest_for(self, seconds: float, message: str, todo: Iterator[str | Control]) -> None:
+        """Do no more for a client that asks too often, until it may ask again."""
+        self._todo.append(message)
+        self._todo.extend(todo)
+        self.transport.pause_reading()
+        self._resting = True
+        self._app.loop.call_later(seconds, self._rested)
+
+    def _rested(self) -> None:
+        self._resting = False
+        if not self.closed:
+            self._go_on()
+
     def _go_on(self) -> None:
         """Send what the client has room for now: a stream first, then what it missed, then answers."""
         if self._stream is not None:
@@ -214,7 +231,7 @@ class Socket(asyncio.Protocol):
         if self._behind and not self._full and not self._session.closed:
             self._behind = False
             self._doing.tell_latest()
-        if self._todo and not self._full:
+        if self._todo and not self._full and not self._resting:
             waiting, self._todo = self._todo, deque()
             self._take(waiting)
         if not self._todo and not self._full and not self.closed:

@@ -130,6 +130,18 @@ def test_every_question_over_a_socket_has_its_answer(client):
         assert ask(type="get", id=20, key="")["code"] == "bad_key"
 
 
+def test_a_socket_that_asks_too_often_is_read_more_slowly(start):
+    client = client_of(start(limits=ServerLimits(rate=20)))
+    with client.socket() as opened, client.socket() as other:
+        began = time.monotonic()
+        for number in range(100):
+            opened.say(type="ping", id=number)
+        assert [opened.hear()["id"] for _ in range(100)] == list(range(100))
+        # Eighty come at once: four seconds' worth. The others come as the rate has it.
+        assert time.monotonic() - began > 0.7
+        assert other.ask(type="ping", id=1)["type"] == "pong"
+
+
 def test_a_ping_is_answered_and_a_close_is_closed(client):
     with client.socket() as opened:
         assert opened.connection.ping().wait(10)
