@@ -7,7 +7,7 @@ import json
 import pytest
 
 from framework0.context import MemoryStore, Write
-from framework0.context.change import Author
+from framework0.context.change import Author, Entry
 from framework0.context.wire.effects import Apply, Close, Follow, Send, Unfollow
 from framework0.context.wire.frames import read_full_change
 from framework0.context.wire.limits import WireLimits
@@ -161,7 +161,17 @@ def test_a_store_that_cannot_be_opened_is_an_error_and_an_end(store):
     ((_, authenticate),) = client.work
     client.perform(client.session.answered(authenticate, WorkspaceError("the disk is gone")))
     assert heard(client)[0]["code"] == "unavailable"
-    assert client.closed is not None
+    # It is no fault of the greeting: the client shall come again.
+    assert client.closed.code == 1013
+
+
+def test_a_read_that_may_be_old_says_by_how_much(client):
+    client.lazy = True
+    heard(client)
+    say(client, type="get", id=7, key="a")
+    _, effect = client.work.popleft()
+    client.perform(client.session.answered(effect, Entry(1, 5), 0.12345))
+    assert heard(client) == [{"type": "reply", "id": 7, "version": 5, "value": 1, "behind": 0.123}]
 
 
 # Requests
