@@ -14,6 +14,7 @@
     │   │   ├─ StoreCorrupt               4   its content is not what was written
     │   │   └─ StoreFromTheFuture         4   a newer version wrote it
     │   ├─ ArtifactError                  4   an artifact cannot be written, or is not what was
+    │   ├─ JsonFileBroken                 4   a JSON file is not what it should be; says where
     │   ├─ RunNotFound                    4   no run has that id
     │   └─ LockHeld                       4   somebody alive holds it; says who
     ├─ RefusedError                       5   refused for safety
@@ -194,6 +195,22 @@ class StoreFromTheFuture(StoreError):
 
 class ArtifactError(WorkspaceError):
     """A value kept as a file cannot be written or read, or is not what was written."""
+
+
+class JsonFileBroken(WorkspaceError):
+    """A JSON file that is kept under a lock is not one object of JSON; nothing was overwritten.
+
+    ``offset`` counts bytes from 0 and ``line`` from 1; ``good_copy`` is the path of the state before
+    the last change, where there is one.
+    """
+
+    def __init__(
+        self, message: str, *, offset: int = 0, line: int = 1, good_copy: str | None = None
+    ) -> None:
+        super().__init__(message)
+        self.offset = offset
+        self.line = line
+        self.good_copy = good_copy
 
 
 class RunNotFound(WorkspaceError):

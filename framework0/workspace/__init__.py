@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from framework0.doors import opening
-from framework0.workspace.files import make_private_folder, open_private
+from framework0.workspace.files import make_private_folder, open_private, open_to_look, trouble
 from framework0.workspace.filesystem import FileSystem, filesystem_of
 from framework0.workspace.locks import Gate, Holder, Lock, hold, holder
 from framework0.workspace.process import Identity, is_alive, started_at, this_process
@@ -41,6 +41,7 @@ __all__ = [
     "local_token_path",
     "make_private_folder",
     "open_private",
+    "open_to_look",
     "pool_text",
     "pool_users",
     "pools_folder",
@@ -49,6 +50,7 @@ __all__ = [
     "replace_private",
     "started_at",
     "this_process",
+    "trouble",
     "user_name",
     "write_local_token",
 ]

@@ -109,6 +109,32 @@ class Gate:
             _held.discard(descriptor)
             os.close(descriptor)
 
+    @property
+    def descriptor(self) -> int:
+        """The open file, for what is kept in it beside the lock; -1 once closed."""
+        return self._descriptor
+
+    @property
+    def intact(self) -> bool:
+        """False once the file was removed or replaced, so that others may hold its namesake."""
+        return self._descriptor >= 0 and _is_at(self.path, self._descriptor)
+
+    def enter_now(self) -> bool:
+        """Take the lock if nobody has it; False says that somebody has. ``leave`` gives it back."""
+        return kernel.lock(self._descriptor)
+
+    def leave(self) -> None:
+        """Give the lock back."""
+        kernel.unlock(self._descriptor)
+
+    def claim(self, offset: int) -> bool:
+        """Claim one byte of the file for this gate's life; False: taken, or impossible here."""
+        return kernel.claim_byte(self._descriptor, offset)
+
+    def is_claimed(self, offset: int) -> bool:
+        """Tell whether a living other gate has claimed that byte."""
+        return kernel.is_byte_claimed(self._descriptor, offset)
+
     def __enter__(self) -> None:
         kernel.lock(self._descriptor, wait=True)
 

@@ -1,0 +1,160 @@
+"""What the holder of the lock does: its own change, and those that others have posted meanwhile.
+
+One replacement, and one sync of the disk, serves them all ("flat combining", Hendler, Incze, Shavit
+and Tzafrir, SPAA 2010). The intent kept before the replacement tells whoever comes after a death
+which answers are due: those of a replacement that happened, and no others.
+"""
+
+from __future__ import annotations
+
+from zlib import crc32
+
+from framework0.errors import JsonFileBroken, RefusedError, ValueRefused
+from framework0.jsonfile.copies import Document
+from framework0.jsonfile.edits import ADD, apply_edit
+from framework0.jsonfile.replacing import Draft, remove_drafts, sync_folder
+from framework0.jsonfile.source import look
+from framework0.jsonfile.text import MOST_BYTES, parse_object, render_object
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+    from typing import Any, Final
+
+    from framework0.jsonfile.box import Box
+    from framework0.jsonfile.source import Source
+    from framework0.workspace import Gate
+
+    Change = Callable[[dict[str, Any]], Any]
+
+_LONGEST: Final = 200
+"""Characters of a refusal that fit into an answer."""
+
+_RETRIES: Final = 100
+"""How often an edit by hand, made while we work, is taken up before we give in."""
+
+
+class Batch:
+    """One turn at a file whose lock is held."""
+
+    __slots__ = ("_box", "_durable", "_gate", "_path", "_source")
+
+    def __init__(self, path: Path, source: Source, gate: Gate, box: Box, *, durable: bool) -> None:
+        self._path = path
+        self._source = source
+        self._gate = gate
+        self._box = box
+        self._durable = durable
+
+    def recover(self) -> None:
+        """Finish what a holder that died had begun to tell, and remove what it left."""
+        intent = self._box.intent()
+        if intent is None:
+            return
+        there = look(self._path)
+        if there is not None and there.st_ino == intent["inode"]:
+            self._source.document()
+            if crc32(self._source.content) == intent["checksum"]:
+                if self._durable:
+                    sync_folder(self._path.parent)
+                self._tell(intent["answers"])
+        self._box.forget_intent()
+        remove_drafts(self._path)
+
+    def run(self, change: Change) -> Any:
+        """Make our own change and the posted ones; return what ours returned."""
+        for _ in range(_RETRIES):
+            working = self._source.document().copy()
+            result = change(working)
+            self._box.begin_taking()
+            answers = self._take(working)
+            content = _rendered(working, self._path)
+            document = Document(_parsed_again(content, self._path))
+            same = content == self._source.content and self._source.mark is not None
+            if same or self._commit(content, document, answers):
+                self._tell(answers)
+                self._box.forget_intent()
+                return result
+        raise RefusedError(f"{self._path} is being changed by others without its lock: stop them")
+
+    def _take(self, working: dict[str, Any]) -> list[Any]:
+        answers = []
+        for place, token, edit in self._box.questions():
+            try:
+                value = apply_edit(working, edit)
+            except ValueRefused as refused:
+                answer = [False, str(refused)[:_LONGEST], refused.path[:_LONGEST]]
+            else:
+                answer = [True, value if edit[0] == ADD else None]
+            answers.append((place, token.hex(), answer))
+        return answers
+
+    def _commit(self, content: bytes, document: Document, answers: list[Any]) -> bool:
+        """Put the new content in place; False when somebody changed the file in the meantime."""
+        source = self._source
+        draft = Draft(self._path, content, source.mode, durable=self._durable)
+        put = False
+        try:
+            done = [entry for entry in answers if entry[2][0]]
+            self._box.intend({"inode": draft.inode, "checksum": crc32(content), "answers": done})
+            if source.mark is not None:
+                self._keep_good_copy()
+            if not self._gate.intact:
+                raise RefusedError(
+                    f"{self._gate.path} was removed or replaced while it was held, so others may "
+                    f"be changing {self._path}: nothing was written; do not remove lock files"
+                )
+            if source.unchanged():
+                draft.put()
+                put = True
+        finally:
+            if not put:
+                # In this order: the inode of a draft that is gone may become another file's.
+                self._box.forget_intent()
+                draft.discard()
+        if put:
+            source.keep(draft.descriptor, content, document)
+            if self._durable:
+                sync_folder(self._path.parent)
+        return put
+
+    def _keep_good_copy(self) -> None:
+        """Keep the state before this change beside the file, for the day somebody breaks it."""
+        copy = Draft(
+            self._path.with_name(f"{self._path.name}.bak"),
+            self._source.content,
+            self._source.mode,
+            durable=False,
+        )
+        try:
+            copy.put()
+        except BaseException:
+            copy.discard()
+            raise
+        copy.close()
+
+    def _tell(self, answers: list[Any]) -> None:
+        for place, token, answer in answers:
+            self._box.reply(place, bytes.fromhex(token), answer)
+
+
+def _parsed_again(content: bytes, path: Path) -> dict[str, Any]:
+    """Return what a reader will see, which also finds names that JSON makes the same."""
+    try:
+        return parse_object(content, str(path))
+    except JsonFileBroken as error:
+        raise ValueRefused(f"{path} cannot hold that value: {error}") from error
+
+
+def _rendered(document: dict[str, Any], path: Path) -> bytes:
+    try:
+        content = render_object(document)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise ValueRefused(f"{path} cannot hold that value: {error}") from error
+    if len(content) > MOST_BYTES:
+        raise JsonFileBroken(
+            f"{path} would have {len(content):,} bytes, more than {MOST_BYTES:,}: "
+            "nothing was written"
+        )
+    return content

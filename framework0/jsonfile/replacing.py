@@ -1,0 +1,95 @@
+"""A file is never written in place: a draft beside it is, and then takes its name."""
+
+from __future__ import annotations
+
+import os
+import re
+
+from framework0.workspace import trouble
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from pathlib import Path
+    from typing import Final
+
+_DRAFT: Final = r"(\.bak)?\.[0-9a-f]{12}\.draft"
+_PRIVATE: Final = 0o600
+_ADVICE: Final = "the file is as it was"
+
+
+class Draft:
+    """A new content, complete and (if ``durable``) on the disk, in the folder of ``path``.
+
+    Raises :class:`~framework0.errors.WorkspaceError`, and leaves nothing behind then.
+    """
+
+    __slots__ = ("_place", "content", "descriptor", "inode", "path")
+
+    def __init__(self, path: Path, content: bytes, mode: int, *, durable: bool) -> None:
+        self.path = path
+        self.content = content
+        self._place = path.with_name(f"{path.name}.{os.urandom(6).hex()}.draft")
+        flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
+        try:
+            self.descriptor = os.open(self._place, flags | getattr(os, "O_BINARY", 0), _PRIVATE)
+        except OSError as error:
+            raise trouble("write beside", path, error, _ADVICE) from error
+        self.inode = 0
+        try:
+            if mode != _PRIVATE:
+                os.chmod(self._place, mode)
+            _write(self.descriptor, content)
+            if durable:
+                os.fsync(self.descriptor)
+            self.inode = os.fstat(self.descriptor).st_ino
+        except OSError as error:
+            self.discard()
+            raise trouble("write", path, error, _ADVICE) from error
+        except BaseException:
+            self.discard()
+            raise
+
+    def put(self) -> None:
+        """Take the name of the file."""
+        try:
+            os.replace(self._place, self.path)
+        except OSError as error:
+            raise trouble("replace", self.path, error, _ADVICE) from error
+
+    def close(self) -> None:
+        """Close the open file; it stays where it is."""
+        os.close(self.descriptor)
+
+    def discard(self) -> None:
+        """Close and remove the draft."""
+        os.close(self.descriptor)
+        self._place.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder survive a power cut, where the system lets us ask for it."""
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        hint = "the change is in the file, but may not survive a power cut"
+        raise trouble("sync the folder", folder, error, hint) from error
+
+
+def remove_drafts(path: Path) -> None:
+    """Remove the drafts that killed processes left beside ``path``; only under its lock."""
+    litter = re.compile(re.escape(path.name) + _DRAFT)
+    for name in os.listdir(path.parent):
+        if litter.fullmatch(name):
+            path.with_name(name).unlink(missing_ok=True)
+
+
+def _write(descriptor: int, content: bytes) -> None:
+    view = memoryview(content)
+    while view:
+        view = view[os.write(descriptor, view) :]
