@@ -79,6 +79,11 @@ def configure(parser: ArgumentParser) -> None:
         metavar="N",
         help="requests a second of one token, with bursts of four seconds' worth (default: any)",
     )
+    parser.add_argument(
+        "--audit",
+        metavar="FILE",
+        help="where a line for each change goes (default: server/audit.jsonl in the state folder)",
+    )
     parser.add_argument("--debug", action="store_true", help="say more in the log")
     parser.add_argument(
         "--json", action="store_true", help="one JSON object on stdout at the start"
@@ -108,8 +113,13 @@ def execute(arguments: Namespace) -> int:
     """Serve until told to stop."""
     from framework0.logs import configure as configure_logs
     from framework0.server import ContextServer, ServerLimits
+    from framework0.workspace import find_workspace
 
     configure_logs(debug=arguments.debug)
+    space = find_workspace(explicit=arguments.workspace)
+    audit = Path(arguments.audit) if arguments.audit else space.state / "server" / "audit.jsonl"
+    if not arguments.audit:
+        space.ensure_state()
     limits = ServerLimits(connections=arguments.max_connections, rate=max(0, arguments.rate))
     server = ContextServer(
         arguments.port,
@@ -123,6 +133,7 @@ def execute(arguments: Namespace) -> int:
         allow_hosts=tuple(arguments.allow_host),
         workspace=arguments.workspace,
         limits=limits,
+        audit_path=audit,
         debug=arguments.debug,
     )
     first, again = server.serve(lambda: say_where(server, json=arguments.json))

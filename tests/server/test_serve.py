@@ -65,6 +65,8 @@ def test_a_server_says_where_it_is_and_ends_well_when_it_is_told_to(home, enviro
             assert opened.closing() == 1001
         assert process.wait(20) == 0
         assert not local_token_path(said["port"]).exists()
+    (line,) = (home / ".framework0/server/audit.jsonl").read_text().splitlines()
+    assert (json.loads(line)["did"], json.loads(line)["keys"]) == ("set", ["k"])
 
 
 @pytest.mark.slow
