@@ -129,8 +129,12 @@ class Context(Writing):
         return ContextView(self, self._store, self._limits, author, on_change, self._hold)
 
     def keep_with(self, hold: Hold) -> None:
-        """Have what is not JSON kept by ``hold``, which returns a reference or None, from now on."""
-        self._hold = hold
+        """Have what is not JSON kept by ``hold``, which returns a reference or None, from now on.
+
+        Only in a context of this process: what others share must not refer to files of one run.
+        """
+        if isinstance(self._store, MemoryStore):
+            self._hold = hold
 
     def subscribe(
         self,

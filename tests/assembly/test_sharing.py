@@ -41,6 +41,12 @@ def put(context, key, value):
     context.set(key, value)
 
 
+def put_array(context):
+    import numpy
+
+    context.set("array", numpy.arange(10))
+
+
 def put_and_die(context):
     """Write, then be gone before anything can be recorded of it; the second time live on."""
     context.set("kept", 2)
@@ -148,6 +154,23 @@ def test_the_context_of_a_paused_run_is_edited_where_it_is(run, space, team):
     done = continue_run(paused.id, Wishes("ann"), workspace=space)
     assert done.ok
     assert team.get("count") == 42
+
+
+def test_what_others_share_refers_to_no_file_of_one_run(run, team):
+    recipe = """
+        metadata: {name: arrays}
+        steps: [{name: put, module: shared, function: put_array}]
+    """
+    refused = run(recipe, share="team")
+    assert refused.state == "failed"
+    assert "tolist()" in refused.steps["put"].failure.message
+    assert len(team) == 0
+    large = "x" * 200_000
+    text = COUNTING.replace(
+        "function: count", f"function: put, args: {{key: large, value: {large}}}"
+    )
+    assert run(text, share="team").ok
+    assert team.get("large") == large
 
 
 def test_a_name_that_can_be_no_file_is_refused_with_what_can_be(run):
