@@ -134,9 +134,11 @@ class Clients:
     """Threads that read fresh, write and compare-and-set at any server, and record what they saw.
 
     A write without an answer is sent again under its operation id, most likely to another server.
+    ``plain`` clients do not ask for fresh reads: the control.
     """
 
-    def __init__(self, port, token, count=6):
+    def __init__(self, port, token, *, plain=False, count=6):
+        self._read = "" if plain else "?fresh=true"
         self.history = []
         self._client = Client(port, token)
         self._values = iter(range(1, 10**9))
@@ -193,7 +195,7 @@ class Clients:
         while time.monotonic() < end:
             try:
                 if call.kind == "read":
-                    answer = self._client.get(f"{path}?fresh=true")
+                    answer = self._client.get(f"{path}{self._read}")
                 elif call.kind == "write":
                     answer = self._client.put(path, call.value, named)
                 else:
