@@ -23,6 +23,7 @@ from framework0.server.guard import Guard, Hosts, bearer_text
 from framework0.server.limits import AUDIT_BYTES
 from framework0.server.metrics import Counts
 from framework0.server.namespaces import Namespaces
+from framework0.server.noting import Noting
 from framework0.server.rates import Rates
 from framework0.server.requests import Refused, problem_answer
 from framework0.server.routes import ROUTES, Routes
@@ -50,6 +51,9 @@ BEHIND: Final = "Framework0-Behind"
 
 SWEEP_SECONDS: Final = 0.25
 """How often deadlines are looked at: all of them in one walk, so that none needs a timer of its own."""
+
+# Answers that say how things are, or that were logged with their trace: nobody is to be suspected.
+_UNREMARKABLE: Final = frozenset({404, 409, 410, 412, 500, 503, 507})
 
 _LOG: Final = logging.getLogger("framework0.server")
 
@@ -84,7 +88,10 @@ class App:
         )
         self.audit = Audit(settings.audit_path, AUDIT_BYTES, now)
         self.counts = Counts(monotonic())
+        self.noting = Noting(lambda line: _LOG.warning("%s", line), monotonic)
         self.connections: set[Connection] = set()
+        # They take nobody's place, and are no more than can be told so.
+        self.turned_away: set[Connection] = set()
         self.sockets: set[Socket] = set()
         self._rates = Rates(self.limits.rate)
         self._ids = secrets.token_hex(3)
@@ -96,19 +103,23 @@ class App:
     def enter(self, connection: Connection) -> bool:
         """Take a new connection in; False when there are too many, or the server is about to stop."""
         self.counts.opened += 1
+        if self.draining or self._open >= self.limits.connections:
+            self.turned_away.add(connection)
+            return False
         self.connections.add(connection)
-        return not self.draining and self._open <= self.limits.connections
+        return True
 
     def leave(self, connection: Connection) -> None:
         """Let a connection go."""
         self.connections.discard(connection)
+        self.turned_away.discard(connection)
 
     @property
     def _open(self) -> int:
         return len(self.connections) + len(self.sockets)
 
     def _everyone(self) -> list[Connection | Socket]:
-        return [*self.connections, *self.sockets]
+        return [*self.connections, *self.turned_away, *self.sockets]
 
     def is_handshake(self, head: Head) -> bool:
         """Whether a request wants to become a socket."""
@@ -157,7 +168,9 @@ class App:
             return 0.0
         return self._rates.take(token.id, self.monotonic())
 
-    async def answer(self, route: Route, request: Request) -> Answer | Streamed:
+    async def answer(
+        self, route: Route, request: Request, transport: asyncio.BaseTransport
+    ) -> Answer | Streamed:
         """Have a request carried out; whatever goes wrong becomes an answer."""
         try:
             answer = await route.handler(self, request)
@@ -170,7 +183,10 @@ class App:
             if refused is None:
                 _LOG.exception("request %s failed: this is a bug", request.request_id)
                 refused = Refused(500, "internal", "the server made a mistake: see its log")
-            self._count_refusal(refused)
+            if refused.status in _UNREMARKABLE:
+                self._count_refusal(refused)
+            else:
+                self.note_refusal(refused, request.request_id, request, transport)
             return problem_answer(refused, request.request_id)
         return answer
 
@@ -225,16 +241,15 @@ class App:
         """Count and log a refusal: one line, in which no text of the client stands."""
         self._count_refusal(refused)
         method = request.head.method if request is not None else "-"
-        peer = transport.get_extra_info("peername")
-        where = peer[0] if isinstance(peer, tuple) else "-"
-        _LOG.warning(
-            "refused %s (%d %s) from %s, request %s",
-            method if method.isascii() and method.isalpha() else "-",
-            refused.status,
-            refused.code,
-            where,
-            request_id,
-        )
+        shown = method if method.isascii() and method.isalpha() else "-"
+        what = f"refused {shown} ({refused.status} {refused.code})"
+        self.noting.note(what, f"{what} from {_place(transport)}, request {request_id}")
+
+    def note_socket(self, what: str, socket: Socket) -> None:
+        """Log what was refused a socket, or why it is closed: one line, once for each socket."""
+        who = socket.token.name if socket.token is not None else "nobody"
+        what = f"socket {what}"
+        self.noting.note(what, f"{what}: {who} from {_place(socket.transport)}")
 
     # Life.
 
@@ -245,6 +260,7 @@ class App:
             for one in self._everyone():
                 one.check_time(now)
             self._rates.forget_idle(now)
+            self.noting.tell_overdue()
             self.audit.flush()
 
     def use_tokens(self, book: TokenBook) -> None:
@@ -270,8 +286,15 @@ class App:
         self._sweeping.cancel()
         self.namespaces.close()
         self.audit.close()
+        self.noting.tell_all()
 
     def cut(self) -> None:
         """Cut whoever is still connected."""
         for one in self._everyone():
             one.transport.abort()
+
+
+def _place(transport: asyncio.BaseTransport) -> str:
+    """Return the address a connection comes from."""
+    peer = transport.get_extra_info("peername")
+    return str(peer[0]) if isinstance(peer, tuple) else "-"

@@ -13,7 +13,7 @@ from typing import cast
 
 import h11
 
-from framework0.server.limits import HEAD_BYTES
+from framework0.server.limits import HEAD_BYTES, TURNED_AWAY
 from framework0.server.requests import (
     Answer,
     Head,
@@ -48,7 +48,7 @@ class Connection(asyncio.Protocol):
     """The protocol of one connection as long as it speaks HTTP."""
 
     __slots__ = (
-        "_app", "_close", "_deadline", "_drain", "_heard", "_parser", "_pieces", "_request", "_route", "_size",
+        "_app", "_close", "_deadline", "_drain", "_heard", "_late", "_parser", "_pieces", "_request", "_route", "_size",
         "_state", "_task", "closed", "transport",
     )  # fmt: skip
 
@@ -65,6 +65,7 @@ class Connection(asyncio.Protocol):
         self._drain: asyncio.Event | None = None
         self._close = False
         self._heard = False
+        self._late = 0.0
         self.closed = False
 
     # What the loop calls.
@@ -75,9 +76,7 @@ class Connection(asyncio.Protocol):
         self.transport = cast("asyncio.Transport", transport)
         self.transport.set_write_buffer_limits(self._app.limits.client_bytes)
         if not self._app.enter(self):
-            self._refuse(
-                Refused(503, "connections", "too many connections are open: try again later")
-            )
+            self._turn_away()
 
     def data_received(self, data: bytes) -> None:
         """Read on."""
@@ -116,7 +115,7 @@ class Connection(asyncio.Protocol):
     def pause_writing(self) -> None:
         """Have whoever writes a stream wait."""
         self._drain = asyncio.Event()
-        self._deadline = self._app.monotonic() + self._app.limits.stalled_seconds
+        self._late = self._app.monotonic() + self._app.limits.stalled_seconds
 
     def resume_writing(self) -> None:
         """Have them go on."""
@@ -129,8 +128,8 @@ class Connection(asyncio.Protocol):
     def check_time(self, now: float) -> None:
         """End what takes too long."""
         if self._drain is not None:
-            if now >= self._deadline:
-                self.transport.abort()
+            if now >= self._late:
+                self._drop()
             return
         if now < self._deadline or self._state in {_WORK, _STREAM}:
             return
@@ -140,6 +139,25 @@ class Connection(asyncio.Protocol):
             self.transport.close()
         else:
             self._refuse(Refused(408, "slow", "the request did not arrive in time"))
+
+    def _turn_away(self) -> None:
+        """Refuse a connection too many; when very many come at once, without a word."""
+        app = self._app
+        refused = Refused(503, "connections", "too many connections are open: try again later")
+        if len(app.turned_away) <= TURNED_AWAY:
+            self._refuse(refused)
+        else:
+            app.note_refusal(refused, "-", None, self.transport)
+            self.transport.abort()
+
+    def _drop(self) -> None:
+        """Cut a client that does not read what it asked for."""
+        app = self._app
+        app.counts.dropped += 1
+        rid = self._request.request_id if self._request is not None else "-"
+        refused = Refused(408, "stalled", "the answer is not read")
+        app.note_refusal(refused, rid, self._request, self.transport)
+        self.transport.abort()
 
     def go_away(self) -> None:
         """End after the request at work, at once if there is none."""
@@ -251,7 +269,7 @@ class Connection(asyncio.Protocol):
     async def _work(self) -> None:
         assert self._request is not None
         assert self._route is not None
-        answer = await self._app.answer(self._route, self._request)
+        answer = await self._app.answer(self._route, self._request, self.transport)
         if self.closed:
             return
         if isinstance(answer, Streamed):

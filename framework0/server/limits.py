@@ -22,6 +22,8 @@ PING_SECONDS = 30.0
 SILENCE_SECONDS = 90.0
 # Connections of all kinds at one time: a team and its runs; 2,000 cost about 20 MB.
 CONNECTIONS = 128
+# Connections too many that are told so at one time; what comes beyond them is cut without a word.
+TURNED_AWAY = 256
 # Bytes waiting for one client that reads slowly; the store's log keeps what it misses meanwhile.
 CLIENT_BYTES = 256 * 1024
 # Of the operating system's own buffer for one client.

@@ -25,7 +25,8 @@ if TYPE_CHECKING:
     from framework0.server.app import App
     from framework0.server.requests import Request
 
-EXPORTED_AT_A_TIME: Final = 500
+WRITTEN_AT_A_TIME: Final = 64 * 1024
+"""Bytes of one piece of an export: no more than that waits for a reader that is slow."""
 
 
 async def history(app: App, request: Request) -> Answer:
@@ -97,8 +98,15 @@ async def export(app: App, request: Request) -> Streamed:
 
     async def run(write: Callable[[bytes], Awaitable[None]]) -> None:
         await write(encode({**head, "keys": len(keys)}) + b"\n")
-        for start in range(0, len(keys), EXPORTED_AT_A_TIME):
-            lines = (_line(key, entries[key]) for key in keys[start : start + EXPORTED_AT_A_TIME])
+        lines: list[bytes] = []
+        size = 0
+        for key in keys:
+            lines.append(line := _line(key, entries[key]))
+            size += len(line)
+            if size >= WRITTEN_AT_A_TIME:
+                await write(b"".join(lines))
+                lines, size = [], 0
+        if lines:
             await write(b"".join(lines))
 
     return Streamed(run, "application/jsonl")

@@ -49,7 +49,7 @@ class Socket(asyncio.Protocol):
     """The protocol of one connection after its handshake."""
 
     __slots__ = (
-        "_app", "_asked", "_behind", "_broken", "_deadline", "_doing", "_flushing", "_full", "_heard", "_late",
+        "_app", "_asked", "_behind", "_broken", "_deadline", "_doing", "_flushing", "_full", "_heard", "_late", "_noted",
         "_out", "_reader", "_resting", "_session", "_size", "_stream", "_todo", "closed", "token", "transport",
     )  # fmt: skip
 
@@ -69,6 +69,7 @@ class Socket(asyncio.Protocol):
         self._late = 0.0
         self._behind = False
         self._broken = False
+        self._noted = False
         self._resting = False
         self._stream: Iterator[bytes] | None = None
         self._heard = app.monotonic()
@@ -183,6 +184,7 @@ class Socket(asyncio.Protocol):
 
     def go_away(self) -> None:
         """Say goodbye: the server stops."""
+        self._noted = True
         self._end(GOING_AWAY, "the server stops; connect again")
 
     # Messages.
@@ -267,6 +269,7 @@ class Socket(asyncio.Protocol):
             if kind is Send:
                 self._write(text_frame(effect.data))
             elif kind is Close:
+                self._note(f"closed with {effect.code}")
                 self._write(close_frame(effect.code, effect.reason))
                 self._deadline = self._app.monotonic() + CLOSING_SECONDS
                 self._doing.end()
@@ -293,6 +296,12 @@ class Socket(asyncio.Protocol):
     def _end(self, code: int, reason: str) -> None:
         self._perform(self._session.goodbye(code, reason))
 
+    def _note(self, what: str) -> None:
+        """Have it logged that this client is turned away or misbehaves, the first time."""
+        if not self._noted:
+            self._noted = True
+            self._app.note_socket(what, self)
+
     # Bytes.
 
     def _write(self, frame: bytes) -> None:
@@ -306,6 +315,8 @@ class Socket(asyncio.Protocol):
         self._flushing = False
         if not self._out:
             return
+        if self._session.refused:
+            self._note(f"refused {self._session.refused}")
         out, self._out = self._out, []
         self._size = 0
         if not self.closed:
