@@ -116,7 +116,7 @@ def test_a_long_text_goes_as_memory(ends):
         np.array([None]),
         {"$shared": 0, "a": b"x"},
     ],
-    ids=str,
+    ids=lambda value: type(value).__name__,
 )
 def test_what_cannot_travel_is_refused_and_the_channel_goes_on(ends, value):
     sender, receiver = ends
