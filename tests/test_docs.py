@@ -100,7 +100,11 @@ class Reader:
         sources.mkdir()
         # Only the package itself is put on the path: the reader's folder has scriptlets of its own.
         (sources / "framework0").symlink_to(REPOSITORY / "framework0")
-        for name, command in {"python": "", "python3": "", "framework0": "-P -m framework0"}.items():
+        for name, command in {
+            "python": "",
+            "python3": "",
+            "framework0": "-P -m framework0",
+        }.items():
             program = programs / name
             program.write_text(f'#!/bin/sh\nexec "{sys.executable}" {command} "$@"\n')
             program.chmod(0o755)
@@ -114,7 +118,7 @@ class Reader:
         }
 
     def bring_repository(self):
-        for folder in ("orchestrator", "scriptlets", "src"):
+        for folder in ("orchestrator", "scriptlets", "src", "octo"):
             shutil.copytree(REPOSITORY / folder, self.folder / folder)
         (self.folder / "framework0").symlink_to(REPOSITORY / "framework0")
 
