@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
+
 import pytest
 
+from framework0.context import AsyncContextClient, Author, RemoteStore, Write
 from framework0.errors import StoreUnavailable
 from framework0.server import ContextServer, ServerLimits
+from framework0.server.stores import Stores
 from tests.context.replicated.clusters import EtcdCluster, free_ports
 from tests.server.conftest import ROOT, client_of
 
@@ -21,7 +26,7 @@ def cluster(tmp_path_factory):
 @pytest.fixture
 def pair(cluster, start, request):
     """Clients of two servers on one new context."""
-    name = request.node.name.removeprefix("test_")[:60].strip("_")
+    name = re.sub("[^a-z]+", "-", request.node.name)[:60].strip("-")
     store = f"{cluster.url}/{name}"
     limits = ServerLimits(namespaces=3)
     return [client_of(start(store=store, limits=limits)) for _ in range(2)]
@@ -96,6 +101,39 @@ def test_a_name_that_no_log_can_have_is_refused_everywhere(pair):
     with one.socket(namespace="a.b") as opened:
         assert opened.welcome["code"] == "unknown_namespace"
         assert opened.closing() == 4404
+
+
+@pytest.mark.parametrize("kind", ["threads", "asyncio"])
+def test_a_client_that_comes_while_there_is_no_majority_comes_again(
+    pair, monkeypatch, request, kind
+):
+    """What opening fails with is raised once here: a majority that comes back in between."""
+    opened = Stores.open
+    troubles = [StoreUnavailable("no majority", happened=False)]
+
+    def open_later(self, name):
+        if name == "team" and troubles:
+            raise troubles.pop()
+        return opened(self, name)
+
+    monkeypatch.setattr(Stores, "open", open_later)
+    one, other = pair
+    url = f"ws://127.0.0.1:{one.port}?namespace=team"
+    if kind == "threads":
+        store = RemoteStore(url, token=one.token, timeout=30)
+        request.addfinalizer(store.close)
+        store.apply([Write("k", 1)], Author(), 1.0)
+        assert store.flush(30)
+        assert store.get("k").version == 1
+    else:
+
+        async def write():
+            async with AsyncContextClient(url, token=one.token, timeout=30) as client:
+                return await client.set("k", 1)
+
+        asyncio.run(write())
+    assert troubles == []
+    assert other.get("/v1/contexts/team/keys/k?fresh=true").json == 1
 
 
 def test_a_server_without_a_cluster_does_not_start(home, monkeypatch):
