@@ -39,6 +39,8 @@ class JsonFile:
     On a network file system nothing is promised but what its locks and renames promise.
     """
 
+    _process = 0
+
     def __init__(
         self,
         path: Path,
@@ -57,6 +59,12 @@ class JsonFile:
         self._timeout = timeout
         self._durable = durable
         self._begin()
+
+    def __del__(self) -> None:
+        # In a child of a fork the numbers of these files may be others' already.
+        if self._process == os.getpid():
+            self._queue.close()
+            self._source.close()
 
     def read(self) -> dict[str, Any]:
         """Return the whole object, a copy of our own; a file that is not there is an empty one.

@@ -311,3 +311,15 @@ def naive(model, kind, keys, value):
         raise OverflowError
     model[keys[-1]] = now + 3
     return now + 3
+
+
+def test_a_file_that_is_no_longer_used_holds_nothing_open(path):
+    def opened():
+        return {os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")}
+
+    file = JsonFile(path)
+    file.set("g", "a", value=1)
+    assert file.get("g", "a") == 1
+    assert {str(path), str(file.lock_path)} <= opened()
+    del file
+    assert not {str(path), f"{path}.lock"} & opened()
