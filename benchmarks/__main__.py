@@ -33,6 +33,7 @@ TABLES = {
     "store": "store",
     "clusters": "clusters",
     "server": "server",
+    "jsonfile": "jsonfile",
 }
 
 
@@ -71,6 +72,7 @@ class Sizes(NamedTuple):
     clients: int = 100
     idle: int = 2_000
     seconds: float = 2.0
+    counters: tuple[int, ...] = (1, 8, 32)
 
 
 def tiny(scratch):
@@ -100,6 +102,7 @@ def tiny(scratch):
         clients=4,
         idle=20,
         seconds=0.2,
+        counters=(1, 4),
     )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import threading
 import time
-from contextlib import contextmanager
 
 from framework0.errors import JsonFileBroken, LockHeld, UsageError, ValueRefused
 from framework0.jsonfile.copies import copy_value
@@ -16,9 +15,11 @@ from framework0.jsonfile.text import parse_object
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
     from typing import Any, Final
+
+    from framework0.jsonfile.copies import Document
 
 TIME_LIMIT: Final = 30.0
 """Seconds that a change waits for its turn, unless told otherwise."""
@@ -73,21 +74,19 @@ class JsonFile:
         :class:`~framework0.errors.RefusedError` for a link, a pipe or a folder in its place, and
         :class:`~framework0.errors.WorkspaceError` when it cannot be read.
         """
-        with self._reading() as source:
-            return source.document().copy()
+        return self._document().copy()
 
     def get(self, *keys: str, default: Any = None) -> Any:
         """Return the value that ``keys`` lead to from the outside in, or ``default``.
 
         Raises as :meth:`read` does.
         """
-        with self._reading() as source:
-            here: Any = source.document().content
-            for key in keys:
-                if not isinstance(here, dict) or key not in here:
-                    return default
-                here = here[key]
-            return copy_value(here)
+        here: Any = self._document().content
+        for key in keys:
+            if not isinstance(here, dict) or key not in here:
+                return default
+            here = here[key]
+        return copy_value(here)
 
     def set(self, *keys: str, value: Any) -> None:
         """Set the value that ``keys`` lead to; groups that are missing are made.
@@ -154,19 +153,17 @@ class JsonFile:
         finally:
             self._turn.release()
 
-    @contextmanager
-    def _reading(self) -> Iterator[Source]:
+    def _document(self) -> Document:
         self._notice_fork()
         with self._looking:
             try:
-                self._source.document()
+                return self._source.document()
             except JsonFileBroken:
                 time.sleep(_BEING_SAVED)
-                try:
-                    self._source.document()
-                except JsonFileBroken as error:
-                    raise self._offering(error) from error
-            yield self._source
+            try:
+                return self._source.document()
+            except JsonFileBroken as error:
+                raise self._offering(error) from error
 
     def _notice_fork(self) -> None:
         # A child has copies of our open files and perhaps of held locks: it begins anew.

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import stat
 import sys
+import time
 
 from framework0.errors import JsonFileBroken
 from framework0.jsonfile.copies import Document
 from framework0.jsonfile.text import MOST_BYTES, parse_object
-from framework0.workspace import open_to_look, trouble
+from framework0.workspace import filesystem_of, open_to_look, trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,16 +22,31 @@ if TYPE_CHECKING:
 # Windows does not replace a file that is open; there each question opens it.
 _KEEPS: Final = sys.platform != "win32"
 
+_TICK: Final = 100_000_000
+"""Nanoseconds, ten times as long as the coarsest clock by which a kernel notes changes."""
+
 EMPTY: Final = Document({})
 
 
 class Source:
     """Reads one file. Its bytes are compared with those that were parsed, so nothing can be stale.
 
-    The file stays open: as long as it is, no other can get its inode.
+    The file stays open: as long as it is, no other can get its inode. Its bytes are not even compared
+    when it has the times that it had at an earlier comparison, made so long after its last change
+    that a later one has another time: nobody but the kernel sets the time of a change (``ctime``).
     """
 
-    __slots__ = ("_descriptor", "_document", "_inode", "content", "mark", "mode", "path")
+    __slots__ = (
+        "_descriptor",
+        "_document",
+        "_inode",
+        "_local",
+        "_settled",
+        "content",
+        "mark",
+        "mode",
+        "path",
+    )
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -38,6 +54,8 @@ class Source:
         self._inode = (0, 0)
         self.content = b""
         self._document = EMPTY
+        self._local: bool | None = None
+        self._settled = (0, 0)
         self.mark: Mark | None = None
         self.mode = 0o600
 
@@ -48,16 +66,28 @@ class Source:
         for a link or anything that is no file, and :class:`~framework0.errors.WorkspaceError`.
         """
         if self._descriptor >= 0:
+            now = time.time_ns()
             there = look(self.path)
             if (
                 there is not None
                 and (there.st_dev, there.st_ino) == self._inode
                 and there.st_size == len(self.content)
-                and os.pread(self._descriptor, there.st_size, 0) == self.content
             ):
-                self.mark = _mark(there)
-                return self._document
+                times = (there.st_mtime_ns, there.st_ctime_ns)
+                if times == self._settled:
+                    return self._document
+                if os.pread(self._descriptor, there.st_size, 0) == self.content:
+                    self.mark = _mark(there)
+                    if now - there.st_ctime_ns > _TICK and self._is_local():
+                        self._settled = times
+                    return self._document
         return self._open()
+
+    def _is_local(self) -> bool:
+        # Far away, the times are another host's.
+        if self._local is None:
+            self._local = not filesystem_of(self.path).remote
+        return self._local
 
     def unchanged(self) -> bool:
         """Tell whether the file is still the one that was read last."""
@@ -71,6 +101,7 @@ class Source:
         self._inode = (found.st_dev, found.st_ino)
         self.content = content
         self._document = document
+        self._settled = (0, 0)
         self.mark = _mark(found)
         if _KEEPS:
             self._descriptor = descriptor

@@ -323,3 +323,22 @@ def test_a_file_that_is_no_longer_used_holds_nothing_open(path):
     assert {str(path), str(file.lock_path)} <= opened()
     del file
     assert not {str(path), f"{path}.lock"} & opened()
+
+
+def test_an_edit_by_hand_is_seen_also_when_the_file_had_long_been_still(path, monkeypatch):
+    file = JsonFile(path)
+    file.set("g", "a", value=1)
+    there = path.stat()
+    # A second later by the clock, so that its times are trusted, without waiting for it.
+    monkeypatch.setattr("time.time_ns", lambda: there.st_ctime_ns + 10**9)
+    parsed, real = [], os.pread
+    monkeypatch.setattr("os.pread", lambda *words: parsed.append(words) or real(*words))
+    assert [file.get("g", "a") for _ in range(9)] == [1] * 9
+    assert len(parsed) == 1
+    with path.open("r+") as handle:
+        handle.write(path.read_text().replace("1", "2"))
+    # The kernel's clock for such times goes in steps: as if the edit had come a step later.
+    while path.stat().st_ctime_ns == there.st_ctime_ns:
+        os.utime(path, ns=(there.st_atime_ns, there.st_mtime_ns))
+    assert path.stat().st_size == there.st_size
+    assert file.get("g", "a") == 2
