@@ -12,6 +12,7 @@ from pathlib import Path
 
 from framework0.errors import Framework0Error, UsageError, WorkspaceError
 from framework0.server.guard import is_loopback
+from framework0.server.handles import make_room
 from framework0.server.settings import ANYWHERE, ServerSettings, check_settings
 from framework0.server.stores import Stores
 from framework0.server.tokens import ADMIN, new_token, read_tokens, tokens_path
@@ -130,6 +131,7 @@ class ContextServer:
 
         ``ready`` is called when the server listens.
         """
+        make_room(self.settings.limits.connections)
         heard = Signals(self)
         before = sys.getswitchinterval()
         sys.setswitchinterval(SWITCH_SECONDS)

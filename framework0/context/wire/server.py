@@ -90,6 +90,8 @@ class ServerSession:
         self._feed = Feed(codec)
         self._waiting = 0
         self._begin_later: list[tuple[Subscribe, Standing]] = []
+        # The code of the first message that could not be, empty as long as all could.
+        self.refused = ""
 
     @property
     def open(self) -> bool:
@@ -334,6 +336,7 @@ class ServerSession:
         self, identity: int | None, code: str, words: str, facts: dict[str, Any]
     ) -> list[Effect]:
         """Answer an error; nothing but a ``hello`` opens a conversation."""
+        self.refused = self.refused or code
         error = self._error(identity, code=code, message=words, **facts)
         if self._state == _OPEN:
             if code == "too_large":
