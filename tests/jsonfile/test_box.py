@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from framework0.errors import ValueRefused
 from framework0.jsonfile import JsonFile
 from framework0.jsonfile.box import PLACES, Box
-from framework0.workspace import Gate
+from framework0.workspace import FileSystem, Gate
 
 
 @pytest.fixture
@@ -102,3 +103,46 @@ def test_edits_posted_during_a_change_are_made_with_it_and_refusals_are_told(tmp
         "large": None,
     }
     assert file.read() == {"n": 6, "text": "x", "g": {"a": [1]}, "large": "x" * 2000}
+
+
+def count_in_threads(path, files=4, each=20):
+    sums = []
+
+    def count():
+        file = JsonFile(path, durable=False)
+        sums.extend(file.increment("n") for _ in range(each))
+
+    threads = [threading.Thread(target=count) for _ in range(files)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return sorted(sums)
+
+
+def test_where_no_byte_can_be_claimed_each_waits_for_its_own_turn(tmp_path, monkeypatch):
+    # As on macOS and Windows, and with a Python that does not know these locks.
+    monkeypatch.delattr("fcntl.F_OFD_SETLK")
+    assert count_in_threads(tmp_path / "p.json") == list(range(1, 81))
+    assert b'["add"' not in (tmp_path / "p.json.lock").read_bytes()
+
+
+def test_on_a_file_system_that_others_share_nothing_is_posted(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "framework0.jsonfile.queue.filesystem_of", lambda path: FileSystem("nfs4", "/")
+    )
+    assert count_in_threads(tmp_path / "p.json") == list(range(1, 81))
+    assert b'["add"' not in (tmp_path / "p.json.lock").read_bytes()
+
+
+def test_where_an_open_file_cannot_be_replaced_it_is_not_kept_open(tmp_path, monkeypatch):
+    # As on Windows.
+    monkeypatch.setattr("framework0.jsonfile.source._KEEPS", False)
+    path = tmp_path / "p.json"
+    file = JsonFile(path)
+    file.set("g", "a", value=1)
+    assert file.get("g", "a") == 1
+    assert str(path) not in {
+        os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")
+    }
+    assert count_in_threads(tmp_path / "q.json") == list(range(1, 81))

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import stat
+import threading
 
 import pytest
 
@@ -246,3 +249,106 @@ def test_the_error_of_a_time_limit_names_the_holder(path):
     assert all("(parameters.json), for 0." in str(error) for error in errors)
     assert "taken up" not in str(errors[0])
     assert first.read() == {}
+
+
+def failing(monkeypatch, which, number):
+    """Have the calls of ``os.fsync`` on files, or on folders, fail as on a disk that is dying."""
+    real = os.fsync
+
+    def fsync(descriptor):
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) is (which == "folder"):
+            raise OSError(number, os.strerror(number))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_a_draft_that_does_not_reach_the_disk_leaves_the_file_as_it_was(number, path, monkeypatch):
+    file = JsonFile(path)
+    file.set("g", "a", value=1)
+    with monkeypatch.context() as patch:
+        failing(patch, "file", number)
+        with pytest.raises(WorkspaceError, match=rf"\(errno {number}\); the file is as it was"):
+            file.set("g", "a", value=2)
+    assert file.get("g", "a") == 1
+    assert sorted(os.listdir(path.parent)) == ["parameters.json", "parameters.json.lock"]
+    file.set("g", "a", value=3)
+    assert JsonFile(path).get("g", "a") == 3
+
+
+def test_a_folder_that_cannot_be_synced_is_told_and_synced_by_the_next_change(path, monkeypatch):
+    file = JsonFile(path)
+    file.set("g", "a", value=1)
+    with monkeypatch.context() as patch:
+        failing(patch, "folder", errno.EIO)
+        with pytest.raises(WorkspaceError, match="in the file, but may not survive a power cut"):
+            file.set("g", "a", value=2)
+        # Not told to be done as long as that is so.
+        with pytest.raises(WorkspaceError, match="sync the folder"):
+            JsonFile(path).set("g", "a", value=2)
+    assert file.get("g", "a") == 2
+    JsonFile(path).set("g", "b", value=3)
+    assert file.read() == {"g": {"a": 2, "b": 3}}
+
+
+def test_a_file_that_others_never_cease_to_change_is_given_up(path):
+    file = JsonFile(path)
+    file.set("g", "a", value=0)
+
+    def change(document):
+        draft = path.with_name("editor")
+        draft.write_text(json.dumps({"g": {"a": document["g"]["a"] + 1}}))
+        os.replace(draft, path)
+        document["g"]["b"] = True
+
+    with pytest.raises(RefusedError, match="being changed by others without its lock"):
+        file.change(change)
+    assert file.read() == {"g": {"a": 100}}
+
+
+def test_who_is_interrupted_while_waiting_asks_for_nothing_any_more(path, monkeypatch):
+    first, second = JsonFile(path), JsonFile(path)
+
+    def interrupted(_):
+        assert b'["add"' in first.lock_path.read_bytes()
+        raise KeyboardInterrupt
+
+    def change(document):
+        with monkeypatch.context() as patch:
+            patch.setattr("time.sleep", interrupted)
+            with pytest.raises(KeyboardInterrupt):
+                second.increment("n")
+
+    first.change(change)
+    assert first.read() == {}
+    assert second.increment("n") == 1
+
+
+def test_who_waits_at_a_lock_file_that_is_removed_takes_the_new_one(path):
+    first, second = JsonFile(path), JsonFile(path, timeout=30)
+    first.set("n", value=1)
+    second.set("m", value=1)
+    waiting = threading.Thread(target=second.increment, args=("n",))
+
+    def change(document):
+        waiting.start()
+        while b'["add"' not in first.lock_path.read_bytes():
+            assert waiting.is_alive()
+        first.lock_path.unlink()
+        document["n"] = 100
+
+    with pytest.raises(RefusedError, match="removed or replaced"):
+        first.change(change)
+    waiting.join()
+    assert JsonFile(path).read() == {"n": 2, "m": 1}
+
+
+def test_a_system_that_grants_no_locks_is_named(path, monkeypatch):
+    def refuse(*_, **__):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("framework0.workspace.kernel.lock", refuse)
+    with pytest.raises(WorkspaceError, match=r"cannot lock .*\.lock: .* \(errno 37\)"):
+        JsonFile(path).set("g", "a", value=1)
+    assert not path.exists()
