@@ -12,7 +12,7 @@ UV     := 0.13.9
 BIN    := $(VENV)/bin
 PY     := $(BIN)/python
 PIP    := $(PY) -m pip --disable-pip-version-check -qq
-CODE   := framework0 orchestrator scriptlets server src tests benchmarks docs
+CODE   := framework0 octo orchestrator scriptlets server src tests benchmarks docs
 
 # A failing command must fail its target also where its output is piped.
 SHELL       := /bin/bash

@@ -34,12 +34,14 @@ LAZY_ROOMS = (
     "artifacts",
     "assembly",
     "context",
+    "jsonfile",
     "logs",
     "recipe",
     "runner",
     "scriptlets",
     "server",
     "source",
+    "stepengine",
 )
 
 
