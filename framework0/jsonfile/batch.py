@@ -94,30 +94,39 @@ class Batch:
         """Put the new content in place; False when somebody changed the file in the meantime."""
         source = self._source
         draft = Draft(self._path, content, source.mode, durable=self._durable)
-        put = False
         try:
             done = [entry for entry in answers if entry[2][0]]
             self._box.intend({"inode": draft.inode, "checksum": crc32(content), "answers": done})
             if source.mark is not None:
                 self._keep_good_copy()
-            if not self._gate.intact:
-                raise RefusedError(
-                    f"{self._gate.path} was removed or replaced while it was held, so others may "
-                    f"be changing {self._path}: nothing was written; do not remove lock files"
-                )
-            if source.unchanged():
+            self._refuse_without_lock()
+            unchanged = source.unchanged()
+            if unchanged:
                 draft.put()
-                put = True
-        finally:
-            if not put:
-                # In this order: the inode of a draft that is gone may become another file's.
-                self._box.forget_intent()
-                draft.discard()
-        if put:
-            source.keep(draft.descriptor, content, document)
-            if self._durable:
-                sync_folder(self._path.parent)
-        return put
+        except BaseException:
+            # An interrupt may come when it is in place already: then the intent is kept.
+            if draft.is_waiting():
+                self._drop(draft)
+            raise
+        if not unchanged:
+            self._drop(draft)
+            return False
+        source.keep(draft.descriptor, content, document)
+        if self._durable:
+            sync_folder(self._path.parent)
+        return True
+
+    def _refuse_without_lock(self) -> None:
+        if not self._gate.intact:
+            raise RefusedError(
+                f"{self._gate.path} was removed or replaced while it was held, so others may "
+                f"be changing {self._path}: nothing was written; do not remove lock files"
+            )
+
+    def _drop(self, draft: Draft) -> None:
+        # In this order: the inode of a draft that is gone may become another file's.
+        self._box.forget_intent()
+        draft.discard()
 
     def _keep_good_copy(self) -> None:
         """Keep the state before this change beside the file, for the day somebody breaks it."""

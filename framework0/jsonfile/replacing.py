@@ -56,6 +56,10 @@ class Draft:
         except OSError as error:
             raise trouble("replace", self.path, error, _ADVICE) from error
 
+    def is_waiting(self) -> bool:
+        """Tell whether it has not taken the name of the file yet."""
+        return os.path.lexists(self._place)
+
     def close(self) -> None:
         """Close the open file; it stays where it is."""
         os.close(self.descriptor)

@@ -10,6 +10,7 @@ import pytest
 from framework0.errors import ValueRefused
 from framework0.jsonfile import JsonFile
 from framework0.jsonfile.box import PLACES, Box
+from framework0.jsonfile.replacing import Draft
 from framework0.workspace import FileSystem, Gate
 
 
@@ -146,3 +147,31 @@ def test_where_an_open_file_cannot_be_replaced_it_is_not_kept_open(tmp_path, mon
         os.path.realpath(f"/proc/self/fd/{name}") for name in os.listdir("/proc/self/fd")
     }
     assert count_in_threads(tmp_path / "q.json") == list(range(1, 81))
+
+
+def test_an_interrupt_after_the_replacement_does_not_have_a_posted_count_made_twice(
+    tmp_path, monkeypatch
+):
+    path = tmp_path / "p.json"
+    file, told = JsonFile(path), []
+    other = JsonFile(path)
+    waiting = threading.Thread(target=lambda: told.append(other.increment("n")))
+    real = Draft.put
+
+    def put(draft):
+        real(draft)
+        if draft.path == path:
+            monkeypatch.undo()
+            raise KeyboardInterrupt
+
+    def change(document):
+        waiting.start()
+        while b'["add"' not in file.lock_path.read_bytes():
+            assert not told
+
+    monkeypatch.setattr(Draft, "put", put)
+    with pytest.raises(KeyboardInterrupt):
+        file.change(change)
+    waiting.join()
+    assert (told, file.get("n")) == ([1], 1)
+    assert file.increment("n") == 2
