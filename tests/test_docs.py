@@ -6,6 +6,7 @@ The convention, which CONTRIBUTING.md explains to authors:
 - ``console``: every line that begins with ``$ `` is run, in one shell for the whole page; the lines
   below it are what it prints (in this order, other lines may stand between; ``…`` is any text). A
   command that fails fails the page, unless ``$ echo $?`` follows and shows the exit code;
+- a block in an HTML comment is run too and not shown: what a reader does in another terminal;
 - ``python`` without a title is run; a ``text`` block right below it is what it prints;
 - ``yaml``, ``json`` and ``toml`` without a title must be what they claim to be;
 - ``sh`` is for the few commands that cannot be run inside the test suite: they are only allowed in
@@ -118,7 +119,7 @@ class Reader:
         }
 
     def bring_repository(self):
-        for folder in ("orchestrator", "scriptlets", "src", "octo"):
+        for folder in ("orchestrator", "scriptlets", "src", "octo", "tools"):
             shutil.copytree(REPOSITORY / folder, self.folder / folder)
         (self.folder / "framework0").symlink_to(REPOSITORY / "framework0")
 

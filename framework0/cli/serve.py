@@ -112,10 +112,12 @@ def _add_protection(parser: ArgumentParser) -> None:
 def execute(arguments: Namespace) -> int:
     """Serve until told to stop."""
     from framework0.logs import configure as configure_logs
+    from framework0.logs import get_logger
     from framework0.server import ContextServer, ServerLimits
     from framework0.workspace import find_workspace
 
     configure_logs(debug=arguments.debug)
+    get_logger("framework0.server")
     space = find_workspace(explicit=arguments.workspace)
     audit = Path(arguments.audit) if arguments.audit else space.state / "server" / "audit.jsonl"
     if not arguments.audit:

@@ -245,6 +245,10 @@ class App:
         what = f"refused {shown} ({refused.status} {refused.code})"
         self.noting.note(what, f"{what} from {_place(transport)}, request {request_id}")
 
+    def note_entry(self, socket: Socket, token: Token) -> None:
+        """Log, for those who want to know more, that somebody was let in."""
+        _LOG.debug("%s (%s) came in from %s", token.name, token.role, _place(socket.transport))
+
     def note_socket(self, what: str, socket: Socket) -> None:
         """Log what was refused a socket, or why it is closed: one line, once for each socket."""
         who = socket.token.name if socket.token is not None else "nobody"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import ssl
 import subprocess
@@ -133,9 +134,14 @@ def test_the_documented_script_serves_too(home, environment):
         "--debug", "--store", "memory", "--json", "--workspace", str(home),
     ]  # fmt: skip
     with serving(words, environment) as (process, said):
-        assert client_at(said).get("/healthz").status == 200
+        client = client_at(said)
+        with client.socket():
+            assert client.get("/readyz", token=None).status == 401
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 0
+        log = process.stderr.read()
+    assert "(admin) came in from 127.0.0.1" in log
+    assert re.search(r"^\d{2,4}.*refused GET \(401 token\) from 127.0.0.1", log, re.MULTILINE), log
 
 
 @pytest.mark.parametrize(

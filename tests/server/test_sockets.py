@@ -142,6 +142,13 @@ def test_a_socket_that_asks_too_often_is_read_more_slowly(start):
         assert other.ask(type="ping", id=1)["type"] == "pong"
 
 
+def test_more_messages_than_one_turn_has_are_answered_in_order(client):
+    with client.socket() as opened:
+        pings = [{"type": "ping", "id": n} for n in range(1, 2201)]
+        opened.connection.socket.sendall(frames_of(*pings))
+        assert [opened.hear()["id"] for _ in pings] == [ping["id"] for ping in pings]
+
+
 def test_a_ping_is_answered_and_a_close_is_closed(client):
     with client.socket() as opened:
         assert opened.connection.ping().wait(10)
