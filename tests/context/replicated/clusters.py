@@ -212,5 +212,5 @@ def _page(url: str) -> str:
 
 # A test run that is killed leaves no engine behind.
 _ENDS_WITH_US = ("setpriv", "--pdeathsig", "KILL")
-_ROOT = Path(__file__).resolve().parents[2]
+_ROOT = Path(__file__).resolve().parents[3]
 _PLACES = (str(_ROOT / ".engines" / "usr" / "bin"), str(Path(os.sys.executable).parent))
