@@ -125,8 +125,15 @@ def texts_of(problems: Iterable[Problem]) -> dict[str, str]:
 
 def _is_shortage(error: Exception) -> bool:
     """Say whether the machine is at its end, which is no bug of ours."""
-    return isinstance(error, MemoryError) or (
-        isinstance(error, RuntimeError) and "can't start new thread" in str(error)
+    said = str(error)
+    return (
+        isinstance(error, MemoryError)
+        or (isinstance(error, RuntimeError) and "can't start new thread" in said)
+        # The loader of shared libraries, when there is no room for one.
+        or (
+            isinstance(error, ImportError)
+            and ("failed to map" in said or "cannot allocate" in said)
+        )
     )
 
 

@@ -76,13 +76,6 @@ def test_calls_and_watches_through_a_balancer_are_one_history(cluster, balancer,
     assert any(len(watcher.welcomes) > 1 for watcher in watchers)
 
 
-def test_the_checker_refuses_plain_reads(balancer, servers):
-    with Clients(balancer.port, servers.token, plain=True) as clients:
-        wait_until(lambda: clients.answered() >= 10 * NEEDED, "calls are answered", 120)
-    # Some read was older than a write that had had its answer.
-    assert violation(sorted(clients.history, key=lambda call: call[:3])) is not None
-
-
 def test_what_one_server_has_made_the_others_find(servers):
     one, other, third = map(servers.client, range(NODES))
     assert other.get("/v1/contexts/team/keys/k").code == "namespace"
