@@ -68,6 +68,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--cut", type=float, default=30.0, help="seconds that the fault lasts")
     parser.add_argument("--runs", type=int, default=1)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument(
+        "--needed",
+        type=int,
+        default=NEEDED,
+        help="acknowledged calls in a phase, or the run is void",
+    )
     parser.add_argument("--stale", action="store_true", help="read without asking: the control")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
@@ -284,7 +290,7 @@ def _work(
         clients.unknown,
         min(writes, default=healed) - begun,
         equal,
-        _verdict(history, phases),
+        _verdict(history, phases, chosen.needed),
     )
 
 
@@ -306,8 +312,10 @@ def _end_fault(fault: str, node: int, cluster: Cluster, network: Network) -> Non
         network.cut(node, on=False)
 
 
-def _verdict(history: list[Operation], phases: tuple[list[Operation], ...]) -> str | None:
-    few = [str(len(phase)) for phase in phases if len(phase) < NEEDED]
+def _verdict(
+    history: list[Operation], phases: tuple[list[Operation], ...], needed: int
+) -> str | None:
+    few = [str(len(phase)) for phase in phases if len(phase) < needed]
     if few:
         return f"void: only {', '.join(few)} acknowledged calls in a phase"
     key = violation(history)

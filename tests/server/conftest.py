@@ -54,7 +54,7 @@ class Client:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
         sent.update(dict(headers))
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=20)) as connection:
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
             connection.request(method, path, body, {k: v for k, v in sent.items() if v is not None})
             found = connection.getresponse()
             return Answer(found.status, {k.lower(): v for k, v in found.getheaders()}, found.read())
@@ -78,7 +78,7 @@ class Client:
 
     def raw(self):
         """Return a plain connection to the server."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=20)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
 
     def socket(self, token=..., **hello):
         """Return a WebSocket that has said hello, and its welcome."""
@@ -100,7 +100,7 @@ class Socket:
     def say(self, **message):
         self.connection.send(json.dumps(message))
 
-    def hear(self, timeout=20):
+    def hear(self, timeout=60):
         return json.loads(self.connection.recv(timeout=timeout))
 
     def ask(self, **message):
@@ -111,7 +111,7 @@ class Socket:
             if answer.get("id") == message["id"]:
                 return answer
 
-    def closing(self, timeout=20):
+    def closing(self, timeout=60):
         """Read to the end and return the close code."""
         try:
             while True:

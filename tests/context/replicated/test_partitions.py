@@ -27,20 +27,18 @@ def partition(*words: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
-# NATS needs about six seconds to choose another leader, etcd less than two.
-@pytest.mark.parametrize(
-    ("engine", "fault", "cut"),
-    [("etcd", "leader", 5), ("etcd", "kill", 4), ("nats", "leader", 14), ("nats", "kill", 12)],
-)
-def test_what_was_read_fresh_and_written_is_one_history(engine: str, fault: str, cut: int) -> None:
-    code, table = partition(
-        *("--engine", engine, "--fault", fault, "--seconds", str(cut + 4), "--cut", str(cut))
-    )
+# Few calls are needed here, because other tests have the machine's time as well, and only the engine
+# that chooses another leader within two seconds is tried; the program itself does the rest at length.
+FEW = ("--engine", "etcd", "--needed", "10", "--cut", "6", "--seconds", "16")
+
+
+def test_what_was_read_fresh_and_written_is_one_history() -> None:
+    code, table = partition(*FEW, "--fault", "leader")
     assert code == 0, table
     assert table.rstrip().endswith("| yes |")
 
 
 def test_the_checker_refuses_what_a_cut_off_server_serves_without_asking() -> None:
-    code, table = partition("--engine", "etcd", "--stale", "--seconds", "9", "--cut", "5")
+    code, table = partition(*FEW, "--stale")
     assert code == 1
     assert re.search(r"NO: the calls on k\d fit no order", table), table
