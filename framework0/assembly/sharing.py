@@ -56,6 +56,7 @@ def _on_server(url: str, token: str | None) -> Store:
     store = RemoteStore(url, token=token)
     try:
         reached = store.wait_connected(CONNECT_SECONDS)
+    # An interrupt as well: the connection's thread must not outlive a call that brought nothing.
     except BaseException:
         store.close()
         raise
