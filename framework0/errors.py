@@ -3,7 +3,8 @@
     Framework0Error                       1
     ├─ UsageError                         2   the command or the call was used wrongly
     ├─ RecipeError                        3   the recipe is wrong; carries every located problem
-    │   └─ ExpressionError                3   one ``${{ }}`` could not be evaluated
+    │   ├─ ExpressionError                3   one ``${{ }}`` could not be evaluated
+    │   └─ LibraryError                   3   a library of step nodes is wrong, likewise
     ├─ ScriptletError                     3   a scriptlet does not fit what a scriptlet is
     │   └─ DuplicateScriptlet             3   two places claim one name
     ├─ WorkspaceError                     4   the workspace cannot be read or written
@@ -151,6 +152,14 @@ class ExpressionError(RecipeError):
         super().__init__((Problem("expression", message, hint=hint),))
         self.offset = offset
         self.hint = hint
+
+
+class LibraryError(RecipeError):
+    """A library of step nodes cannot be used; ``problems`` holds every mistake found."""
+
+    def __reduce__(self) -> tuple[type[LibraryError], tuple[tuple[Problem, ...]]]:
+        # Libraries are imported in processes of their own, and the problems travel with their places.
+        return LibraryError, (self.problems,)
 
 
 class ScriptletError(Framework0Error):
