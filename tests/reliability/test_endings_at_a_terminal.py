@@ -230,8 +230,7 @@ def test_the_second_ctrl_c_ends_what_the_first_could_not(tmp_path):
     assert told["state"] == "cancelled"
     (attempt,) = next(step for step in told["steps"] if step["name"] == "deaf")["attempts"]
     assert "second signal" in attempt["failure"]["message"]
-    # What is killed at once cannot tidy up: a segment that the step itself has named may stay, ours do not.
-    Path("/dev/shm", place.segment).unlink(missing_ok=True)
+    place.memory_gone()
     assert not [name for name in os.listdir("/dev/shm") if "framework0" in name]
 
 

@@ -33,6 +33,15 @@ Python's own resource tracker needs a moment to remove shared memory after its p
 KILL_LIMIT: Final = 3.0
 """Seconds of SIGKILL rounds after which what still lives (uninterruptible, or another user's) is named."""
 
+TRACKER_GRACE: Final = 0.5
+"""Seconds of SIGKILL rounds in which a resource tracker of Python's is spared.
+
+It ends by itself when those it serves are gone, and removes the shared memory they had named first; the
+kernel does not. It ignores SIGTERM, so this is its only time for that.
+"""
+
+_TRACKER: Final = b"multiprocessing.resource_tracker"
+
 _KIBIBYTE: Final = 1024
 _BLOCK: Final = 512
 
@@ -102,16 +111,27 @@ def send(process: Process, number: int) -> bool:
     return True
 
 
+def is_tracker(process: Process) -> bool:
+    """Return whether this is a resource tracker, by its command line, which anybody may imitate."""
+    try:
+        with open(f"/proc/{process.pid}/cmdline", "rb") as file:
+            return _TRACKER in file.read(4096)
+    except OSError:
+        return False
+
+
 class Hunt:
     """Finds descendants faster than they can fork: after one full look, only at ids given out since.
 
     The kernel counts process ids upwards and tells the newest (the last field of ``/proc/loadavg``), so a
     process that forks and exits all the time is met within microseconds of its next birth, where a full
-    look takes milliseconds.
+    look takes milliseconds. What is in ``last`` is left alone for :data:`TRACKER_GRACE` seconds.
     """
 
-    def __init__(self, spare: Collection[int]) -> None:
+    def __init__(self, spare: Collection[int], last: Collection[Process] = ()) -> None:
         self._spare = spare
+        self._last = {(process.pid, process.started) for process in last}
+        self._last_until = monotonic() + TRACKER_GRACE
         self._me = os.getpid()
         self._seen = 0
         self._killed: set[tuple[int, int]] = set()
@@ -119,9 +139,12 @@ class Hunt:
     def kill(self, processes: Iterable[Process]) -> bool:
         """Send SIGKILL to each; False when it was news to none of them and only waiting is left."""
         before = len(self._killed)
+        if self._last and monotonic() > self._last_until:
+            self._last = set()
         for process in processes:
-            if send(process, signal.SIGKILL):
-                self._killed.add((process.pid, process.started))
+            known = (process.pid, process.started)
+            if known not in self._last and send(process, signal.SIGKILL):
+                self._killed.add(known)
         return len(self._killed) > before
 
     def everything(self) -> list[Process]:
@@ -211,7 +234,7 @@ class Children:
 
     def _kill(self) -> list[int]:
         until = monotonic() + KILL_LIMIT
-        hunt = Hunt(self.spare)
+        hunt = Hunt(self.spare, [process for process in self._all() if is_tracker(process)])
         while self.left():
             if monotonic() > until:
                 return [process.pid for process in self._all()]

@@ -100,3 +100,39 @@ def test_elsewhere_the_kernel_is_not_asked(monkeypatch):
     monkeypatch.setattr(sys, "platform", "darwin")
     assert kernel.become_subreaper() is False
     assert kernel.die_with_parent(os.getppid(), signal.SIGKILL) is False
+
+
+def test_shared_memory_that_was_named_goes_with_a_tree_that_is_killed_at_once(tmp_path):
+    program = """
+import os, subprocess, sys, time
+from pathlib import Path
+from framework0.runner.processes import tree
+from framework0.runner.processes.kernel import become_subreaper
+become_subreaper()
+step = '''
+import os, sys, time
+from multiprocessing import shared_memory
+print(shared_memory.SharedMemory(create=True, size=4096).name, flush=True)
+time.sleep(600)
+'''
+with subprocess.Popen([sys.executable, "-c", step], stdout=subprocess.PIPE) as child:
+    name = child.stdout.readline().decode().strip()
+    there = Path("/dev/shm", name).exists()
+    print(there, tree.Children(time.sleep).end(0.0), Path("/dev/shm", name).exists())
+    child.returncode = -9
+"""
+    assert run_alone(program) == "True [] False\n"
+
+
+def test_what_only_calls_itself_a_tracker_lives_half_a_second_longer():
+    program = """
+import signal, subprocess, sys, time
+from framework0.runner.processes import tree
+ignore = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print(1, flush=True); time.sleep(600)"
+command = [sys.executable, "-c", ignore, "multiprocessing.resource_tracker"]
+child = subprocess.Popen(command, stdout=subprocess.PIPE)
+child.stdout.readline()
+begun = time.monotonic()
+print(tree.Children(time.sleep).end(0.0), tree.TRACKER_GRACE <= time.monotonic() - begun < tree.KILL_LIMIT)
+"""
+    assert run_alone(program) == "[] True\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gc
 import json
 import os
 import subprocess
@@ -159,6 +160,9 @@ def inside():
 
     def run(start):
         reading, writing = os.pipe()
+        # What earlier tests have left of OpenTelemetry starts a thread in every child as long as it is not
+        # collected, and a process with threads cannot leave its namespaces.
+        gc.collect()
         pid = os.fork()
         if pid == 0:
             os.close(reading)
