@@ -231,7 +231,7 @@ def _whole(text: str) -> int:
 def _seconds(text: str) -> float:
     from argparse import ArgumentTypeError
 
-    from framework0.recipe import parse_duration
+    from framework0.durations import parse_duration
 
     try:
         return parse_duration(text)

@@ -124,7 +124,7 @@ def seconds(text: str) -> float:
     """Return a length of time in seconds, for argparse: ``5``, ``2.5``, ``1m30s``."""
     from argparse import ArgumentTypeError
 
-    from framework0.recipe import parse_duration
+    from framework0.durations import parse_duration
 
     try:
         return parse_duration(text, zero=True)

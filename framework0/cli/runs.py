@@ -80,7 +80,7 @@ def _count(text: str) -> int:
 def _duration(text: str) -> float:
     from argparse import ArgumentTypeError
 
-    from framework0.recipe import parse_duration
+    from framework0.durations import parse_duration
 
     try:
         return parse_duration(text)

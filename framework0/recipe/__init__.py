@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from framework0.recipe.check import Checked as Checked
     from framework0.recipe.check import check_document as check_document
     from framework0.recipe.display import width as text_width
-    from framework0.recipe.durations import parse_duration as parse_duration
     from framework0.recipe.expression_values import Sealed as Sealed
     from framework0.recipe.expressions import Expression as Expression
     from framework0.recipe.expressions import Reference as Reference
@@ -94,7 +93,6 @@ _HOMES: Final = {
     "json_schema": "schema",
     "near_name": "near",
     "page": "report",
-    "parse_duration": "durations",
     "parse_text": "load",
     "remembered_text": "load",
     "read_document": "load",
@@ -145,7 +143,6 @@ __all__ = [
     "json_schema",
     "near_name",
     "page",
-    "parse_duration",
     "parse_text",
     "read_document",
     "remembered_text",

@@ -10,9 +10,9 @@ import math
 import unicodedata
 from typing import TYPE_CHECKING, Any, Final
 
+from framework0.durations import FORMS, parse_duration
 from framework0.recipe import keys
 from framework0.recipe.check_findings import did_you_mean
-from framework0.recipe.durations import FORMS, parse_duration
 from framework0.recipe.limits import MAX_NAME_LENGTH
 
 if TYPE_CHECKING:

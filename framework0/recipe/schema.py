@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from framework0.durations import LONGEST, PATTERN
 from framework0.recipe import keys
-from framework0.recipe.durations import LONGEST, PATTERN
 from framework0.recipe.key import CACHE
 from framework0.recipe.limits import MAX_DEPENDENCIES, MAX_NAME_LENGTH, MAX_STEPS
 from framework0.recipe.sizes import PATTERN as SIZE_PATTERN

@@ -170,7 +170,7 @@ def moment_text(moment: float, tz: str) -> str:
 
 def interval(value: Any) -> float:
     """Return the seconds of an interval such as ``15m``; raise ValueError saying what is wrong."""
-    from framework0.recipe import parse_duration
+    from framework0.durations import parse_duration
 
     seconds = parse_duration(value)
     if seconds < SHORTEST_INTERVAL:

@@ -13,8 +13,9 @@ import pytest
 
 from framework0.context import Context
 from framework0.context.patterns import matcher
+from framework0.durations import parse_duration
 from framework0.errors import ContextError, ExpressionError, Framework0Error, StepError
-from framework0.recipe import Retry, Scope, compile_expression, parse_duration
+from framework0.recipe import Retry, Scope, compile_expression
 from framework0.recipe.sizes import parse_size
 from framework0.runner import FAILED, Failure, Outcome
 from framework0.runner.retry import next_delay

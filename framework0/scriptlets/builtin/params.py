@@ -15,7 +15,7 @@ _EVERY_STATUS: Final = range(100, 600)
 
 def seconds(name: str, value: Any, *, zero: bool = False) -> float:
     """Return a duration in seconds; raise UsageError for what is none."""
-    from framework0.recipe import parse_duration
+    from framework0.durations import parse_duration
 
     try:
         return parse_duration(value, zero=zero)

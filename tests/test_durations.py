@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from framework0.recipe.durations import LONGEST, PATTERN, parse_duration
+from framework0.durations import LONGEST, PATTERN, parse_duration
 
 
 @pytest.mark.parametrize(
