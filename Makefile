@@ -65,7 +65,7 @@ references: $(VENV)/.dev ## Write the reference pages that follow from the code
 site: $(VENV)/.dev ## Serve the documentation on this machine, rebuilt at each change
 	@$(PY) -m mkdocs serve
 
-bench: $(VENV)/.core ## Run the benchmarks: ratios to a floor measured in the same run
+bench: $(VENV)/.dev ## Run the benchmarks: ratios to a floor measured in the same run
 	@$(PY) -m benchmarks $(ARGS)
 
 bench-peers: .bench/.made ## Install the peers that the benchmarks run beside us, into .bench
