@@ -28,7 +28,7 @@ VERBS: Final[Mapping[str, str]] = {
     "cache": "list the cached results of steps, or remove some",
     "cancel": "stop a run that is running",
     "context": "read, write, watch and look back in a shared context",
-    "step": "read and change the parameters of a step engine's instance",
+    "step": "look after machines of the step engine",
     "schedule": "run recipes by the clock: add, list and remove schedules",
     "serve-schedules": "run what is due, for as long as this runs",
     "serve": "serve shared contexts over WebSocket and HTTP",

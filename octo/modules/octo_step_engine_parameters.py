@@ -6,7 +6,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from framework0.cli.step import documented_main as documented_main
+from framework0.cli.step_params import documented_main as documented_main
 from framework0.stepengine import StepParameters as octo_step_engine_parameters
 
 __all__ = ["documented_main", "octo_step_engine_parameters"]

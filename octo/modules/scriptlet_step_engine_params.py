@@ -1,12 +1,12 @@
 #!/usr/bin/env python3
-"""Read and change a machine's parameters from a shell. Real home: framework0.cli.step."""
+"""Read and change a machine's parameters from a shell. Real home: framework0.cli.step_params."""
 
 import sys
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from framework0.cli.step import documented_main as documented_main
+from framework0.cli.step_params import documented_main as documented_main
 
 __all__ = ["documented_main"]
 
