@@ -16,7 +16,12 @@ if TYPE_CHECKING:
     from framework0.runner import Journal, RunSummary
     from framework0.workspace import Workspace
 
-RUN_HELP = "a run's id, any unique beginning of it, or its name (default: the latest that fits)"
+LATEST = "latest"
+"""The word for the latest run that fits, where a word is needed because another one follows."""
+
+RUN_HELP = (
+    "a run's id, any unique beginning of it, its name, or `latest` (default: the latest that fits)"
+)
 
 
 def add_workspace(parser: ArgumentParser) -> None:
@@ -63,10 +68,12 @@ def chosen_run(
 ) -> str:
     """Return the id of the run that ``word`` means, and say which it is if that was left open.
 
-    Without a word the runs that steps of others began are passed over: they are parts of those. A
+    Without a word, or with ``latest``, the runs that steps of others began are passed over: they are parts of those. A
     beginning that fits a run and the runs inside it means the run. Raises
     :class:`~framework0.errors.RunNotFound` naming what comes near.
     """
+    if word == LATEST:
+        word = None
     run_id = _outermost(journal, word) if word else None
     if run_id is None:
         run_id = journal.find(word, lambda run: not run.is_inner and (fits is None or fits(run)))

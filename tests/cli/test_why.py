@@ -259,3 +259,10 @@ def test_a_long_way_from_the_cause_is_shortened_in_the_middle(garden, framework0
 def test_a_step_called_nothing_is_a_cause_like_any_other(garden, framework0):
     garden(step("nothing", "fail") + step("after", more=", depends_on: [nothing]"))
     assert "path: nothing → after" in framework0("why", "after").stdout
+
+
+def test_latest_means_the_latest_run(garden, framework0):
+    garden(CHAIN)
+    said = framework0("why", "latest", "broken")
+    assert said.stdout == framework0("why", "broken").stdout
+    assert "is meant" in said.stderr
