@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from framework0.testing.golden import Golden as Golden
     from framework0.testing.log import FakeLog as FakeLog
     from framework0.testing.log import Machines as Machines
+    from framework0.testing.machine import FakeHost as FakeHost
+    from framework0.testing.machine import FakeObserver as FakeObserver
     from framework0.testing.pools import FakePools as FakePools
     from framework0.testing.reciperun import RecipeRun as RecipeRun
     from framework0.testing.reciperun import run_in_scratch as run_in_scratch
@@ -27,7 +29,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "FakeClock": "clock",
     "FakeExecutor": "executor",
+    "FakeHost": "machine",
     "FakeLog": "log",
+    "FakeObserver": "machine",
     "FakePools": "pools",
     "FakeStore": "store",
     "Golden": "golden",
@@ -42,7 +46,9 @@ _HOMES = {
 __all__ = [
     "FakeClock",
     "FakeExecutor",
+    "FakeHost",
     "FakeLog",
+    "FakeObserver",
     "FakePools",
     "FakeStore",
     "Golden",

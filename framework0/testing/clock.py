@@ -14,7 +14,7 @@ FIRST_STAMP = 1_700_000_000.0
 
 
 class FakeClock:
-    """Implements :class:`framework0.runner.Clock`; not for several threads.
+    """Implements :class:`framework0.runner.Clock` and that of the step engine; not for several threads.
 
     Waiting moves the time straight to the next thing that happens: an appointment made with
     :meth:`at`, or the end of the wait. ``jump`` moves the wall clock alone, as a person or NTP does.
@@ -56,3 +56,15 @@ class FakeClock:
             self.seconds = max(self.seconds, moment)
             action()
         return queue.get_nowait()
+
+    def wait(self, seconds: float, stop: Callable[[float], bool]) -> bool:
+        """Move the time on, keeping appointments; tell whether one of them has stopped the wait."""
+        end = self.seconds + max(0.0, seconds)
+        while not stop(0.0) and self._appointments and self._appointments[0][0] <= end:
+            moment, _, action = heappop(self._appointments)
+            self.seconds = max(self.seconds, moment)
+            action()
+        if stop(0.0):
+            return True
+        self.seconds = end
+        return False

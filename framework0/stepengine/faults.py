@@ -1,0 +1,100 @@
+"""From what went wrong in a node to what a person needs: the kind, a message, and the node's own line."""
+
+from __future__ import annotations
+
+import os
+
+from framework0.stepengine.seams import Fault
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, Final
+
+    from framework0.stepengine.seams import Answer, Call
+
+OUR_FOLDER: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+LONGEST_MESSAGE: Final = 10_000
+"""Characters kept of a message: some libraries put whole documents into theirs."""
+LONGEST_TRACE: Final = 50_000
+"""Characters kept of a traceback; deep recursion repeats itself."""
+
+
+def fault_from(error: BaseException) -> Fault:
+    """Return the fault that an exception means. Never raises, whatever its ``__str__`` does."""
+    theirs = _without_ours(error.__traceback__)
+    return Fault(type(error).__name__, message_of(error), _where(theirs), _trace(error, theirs))
+
+
+def message_of(error: BaseException) -> str:
+    """Return an exception's message, in every case as a text and never an empty one."""
+    try:
+        text = str(error)
+    # The message of a foreign exception is foreign code.
+    except Exception:  # noqa: BLE001
+        text = "(its message could not be made)"
+    if isinstance(error, SystemExit):
+        text = f"called sys.exit({text})"
+    return (text or "no message")[:LONGEST_MESSAGE]
+
+
+def fault_in(call: Call, answer: Answer) -> Fault | None:
+    """Return why ``answer`` means that the call went badly, None when it went well.
+
+    ``step_advance`` may return what an arrow is chosen by, which is judged there; of the others, 0
+    and nothing are well.
+    """
+    if answer.fault is not None:
+        return answer.fault
+    value = answer.value
+    if call.method == "step_advance" or value is None:
+        return None
+    if isinstance(value, int) and not isinstance(value, bool) and not value:
+        return None
+    return returned_badly(call.method, value)
+
+
+def returned_badly(method: str, value: Any) -> Fault:
+    """Return the fault of a method that has returned something that does not mean it went well."""
+    wanted = "the key of an arrow, or nothing," if method == "step_advance" else "0, or nothing,"
+    shown = f"{value!r:.60}" if isinstance(value, (int, str)) else f"a {type(value).__name__}"
+    return Fault("return", f"{method} returned {shown}; {wanted} means that all is well")
+
+
+def one_line(fault: Fault, node: str, state: str) -> str:
+    """Return the fault as the one line that the parameter file shows."""
+    message = " ".join(fault.message.split())
+    where = f" ({fault.where})" if fault.where else ""
+    return f"{node} in {state}: {fault.kind}: {message}"[: 500 - len(where)] + where
+
+
+def _without_ours(trace: TracebackType | None) -> TracebackType | None:
+    """Return the traceback from the first frame that is not ours, None if every frame is."""
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(OUR_FOLDER):
+        trace = trace.tb_next
+    return trace
+
+
+def _where(trace: TracebackType | None) -> str:
+    """Return the place of the deepest frame that is neither ours nor the standard library's."""
+    where = ""
+    libraries = os.path.dirname(os.__file__) + os.sep
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not where or not file.startswith((OUR_FOLDER, libraries, "<")):
+            where = f"{file}:{trace.tb_lineno}"
+        trace = trace.tb_next
+    return where
+
+
+def _trace(error: BaseException, theirs: TracebackType | None) -> str:
+    if theirs is None:
+        return ""
+    import traceback
+
+    try:
+        text = "".join(traceback.format_exception(type(error), error, theirs))
+    # A foreign exception may break its own formatting.
+    except Exception:  # noqa: BLE001
+        return ""
+    return text if len(text) <= LONGEST_TRACE else text[:LONGEST_TRACE] + "\n…\n"
