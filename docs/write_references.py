@@ -24,6 +24,7 @@ sys.path[:0] = [str(REPOSITORY), str(DOCS)]
 
 from write_http import http_page  # noqa: E402 (found by the line above)
 from write_protocol import protocol_page  # noqa: E402 (found by the line above)
+from write_states import states_page  # noqa: E402 (found by the line above)
 
 
 def recipe_page():
@@ -226,6 +227,7 @@ def codes_in_the_code():
     for path in [
         *REPOSITORY.glob("framework0/recipe/*.py"),
         *REPOSITORY.glob("framework0/workspace/*.py"),
+        *REPOSITORY.glob("framework0/stepengine/**/*.py"),
     ]:
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call):
@@ -383,6 +385,7 @@ PAGES = {
     "cli.md": commands_page,
     "http.md": lambda: f"{NOTICE}\n{http_page()}",
     "protocol.md": lambda: f"{NOTICE}\n{protocol_page()}",
+    "step-engine-states.md": lambda: f"{NOTICE}\n{states_page()}",
 }
 
 

@@ -1,6 +1,7 @@
 """Look after machines of the step engine.
 
 examples:
+  framework0 step check machines/press
   framework0 step params machines/press global_parameters run_step_count -i
 """
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from types import ModuleType
 
 ACTIONS: Final[Mapping[str, str]] = {
+    "check": "show every mistake of a machine at its place, without running it",
     "params": "read, set and count parameters",
 }
 """What can be done, in the order in which a person meets it, each with its one line of help.
