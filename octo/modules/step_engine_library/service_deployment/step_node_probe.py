@@ -55,16 +55,15 @@ class step_node_probe(StepNode):
     }
 
     step_node_params_dict_init = {"step_node_probe": {"most_asked": 3, "pause_seconds": 0.05}}
-    step_node_results_dict_init = {"step_node_probe": {"asked": 0, "well": False, "trouble": ""}}
+    step_node_results_dict_init = {"step_node_probe": {"well": False, "trouble": ""}}
 
     def step_execute(self) -> int:
-        if self.results["asked"]:
+        if self.shared["asked"]:
             time.sleep(self.params["pause_seconds"])
         well, said = self.ask()
-        self.results["asked"] = self.results["asked"] + 1
-        self.results["well"] = well
-        self.results["trouble"] = said.get("trouble", "")
-        print(f"asked {self.results['asked']} times: {said}")
+        asked = self.shared.increment("asked")
+        self.results.update_all(well=well, trouble=said.get("trouble", ""))
+        print(f"asked {asked} times: {said}")
         return 0
 
     def ask(self) -> tuple[bool, dict[str, str]]:
@@ -80,4 +79,4 @@ class step_node_probe(StepNode):
     def step_advance(self) -> str:
         if self.results["well"]:
             return "well"
-        return "ill" if self.results["asked"] >= self.params["most_asked"] else "again"
+        return "ill" if self.shared["asked"] >= self.params["most_asked"] else "again"

@@ -35,6 +35,7 @@ class step_node_switch(StepNode):
 
     def step_execute(self) -> int:
         go_live(self.shared["wanted"])
+        self.shared["asked"] = 0
         return 0
 
 
