@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import os
 import pkgutil
+import signal
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,16 @@ for _name in [name for name in os.environ if name.startswith("FRAMEWORK0_")]:
     del os.environ[_name]
 for _name in ("DEBUG", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "LINES"):
     os.environ.pop(_name, None)
+
+# Nor how it was started: what runs under nohup, or behind a shell's &, hears neither SIGHUP nor SIGINT,
+# and hands that on to all it starts.
+if threading.current_thread() is threading.main_thread():
+    for _number, _handler in (
+        (signal.SIGINT, signal.default_int_handler),
+        (getattr(signal, "SIGHUP", signal.SIGTERM), signal.SIG_DFL),
+    ):
+        if signal.getsignal(_number) is signal.SIG_IGN:
+            signal.signal(_number, _handler)
 
 # The programs that tests start find the sources under test, installed or not.
 os.environ["PYTHONPATH"] = os.pathsep.join(
