@@ -16,12 +16,16 @@ Every request but those for exactly `/healthz` has a token: `Authorization: Bear
 do what those before it may. Bodies are JSON, said to be `application/json`, at most 1 MiB; requests with another type, from a page of
 another place (`Origin`), or for another name of the server (`Host`) are refused.
 
+A browser comes in by an address that works once: `POST /v1/entrances` makes it, and whoever opens it gets a cookie (`HttpOnly`,
+`SameSite=Strict`) in place of a token. It counts for reading, from the server's own page at `/`, for twelve hours; sockets need a token.
+
 - **A value is the body**, its version the `ETag`. `PUT` and `DELETE` take `If-Match: "12"` (the key must be at that version, else 412),
   `If-None-Match: *` (it must be absent), or `expect_version=12` (else 409, with the version there is).
 - **A key is percent-encoded** where it has signs that a path cannot: `a/b` is `a%2Fb`. Names that lead elsewhere (`..`) are refused.
 - **An `Idempotency-Key`** names a call: sent again because its answer was lost, it counts once. With another body it is refused.
 - **A write is answered when it is durable.** Many writes that come together share one commit.
-- **Looking back:** `version=` is a version, `time=` epoch seconds, `moment=` a tag or `run:step`.
+- **Looking back:** `version=` is a version, `time=` epoch seconds, `moment=` a tag or `run:step` (`latest:step`: the last run in which
+  that step wrote).
 - **Patterns:** `*` stands for anything within a part of a dotted key, `**` for anything.
 - **A context begins with its first write**, by a token that may write: `/v1/contexts/team/keys/…` makes `team`.
 

@@ -5,7 +5,8 @@ use at once; ws:// or wss:// a server's; etcd:// or nats:// a cluster's. With --
 left, to look at only.
 
 A VALUE is JSON where it can be read as such, else text; `-` reads it from the standard input. A MOMENT
-is a version, a tag, a time such as 2024-05-01T12:00, or run:step.
+is a version, a tag, a time such as 2024-05-01T12:00, or run:step, where `latest` stands for the last run
+that wrote.
 
 examples:
   framework0 context set stock.screws 10
@@ -16,7 +17,9 @@ examples:
   framework0 context tag opening
   framework0 context diff opening
   framework0 context rollback opening 'stock.**'
+  framework0 context at latest:count
   framework0 context watch 'stock.*' --context ws://localhost:8765
+  framework0 context browse --context ws://localhost:8765 --open
   framework0 context blame count.total --run latest
 """
 
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 _LOOKING: Final = "context_looking"
 _CHANGING: Final = "context_changing"
 _WATCHING: Final = "context_watching"
+_BROWSING: Final = "context_browsing"
 
 ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "get": (_LOOKING, "show the value of a key; exit code 1 when there is none"),
@@ -45,6 +49,7 @@ ACTIONS: Final[Mapping[str, tuple[str, str]]] = {
     "tag": (_CHANGING, "name a version, list the names, or remove one"),
     "rollback": (_CHANGING, "bring back what was there at a moment, as one more change"),
     "watch": (_WATCHING, "show changes as they happen, until Ctrl-C"),
+    "browse": (_BROWSING, "make an address that lets a browser look at a server's contexts, once"),
     "export": (_LOOKING, "write the values as one JSON object"),
     "import": (_CHANGING, "set the values of an exported object, all or none"),
 }
@@ -78,7 +83,8 @@ def _add_choice(parser: ArgumentParser, default: str | None = None) -> None:
         "--context",
         metavar="NAME|URL",
         default=default,
-        help="a shared context: a name in this workspace, or an address (default: `default`)",
+        help="a shared context: a name in this workspace, or an address (default: what "
+        "FRAMEWORK0_CONTEXT says, else `default`)",
     )
     which.add_argument(
         "--run",
@@ -163,7 +169,9 @@ def _diff(parser: ArgumentParser) -> None:
 
 
 def _moment_and_pattern(parser: ArgumentParser) -> None:
-    parser.add_argument("moment", metavar="MOMENT", help="a version, a tag, a time, or run:step")
+    parser.add_argument(
+        "moment", metavar="MOMENT", help="a version, a tag, a time, run:step, latest:step"
+    )
     _pattern(parser)
 
 
@@ -185,6 +193,10 @@ def _watch(parser: ArgumentParser) -> None:
         "--since", metavar="MOMENT", help="first the changes after that moment, without a gap"
     )
     parser.add_argument("--count", type=_whole, metavar="N", help="end after N changes")
+
+
+def _browse(parser: ArgumentParser) -> None:
+    parser.add_argument("--open", action="store_true", help="open it, and do not print it")
 
 
 def _export(parser: ArgumentParser) -> None:
@@ -215,6 +227,7 @@ _ARGUMENTS: Final = {
     "tag": _tag,
     "rollback": _rollback,
     "watch": _watch,
+    "browse": _browse,
     "export": _export,
     "import": _import,
 }

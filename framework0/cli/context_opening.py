@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from framework0.workspace import Workspace
 
 DEFAULT: Final = "default"
+VARIABLE: Final = "FRAMEWORK0_CONTEXT"
+"""The environment variable that chooses a context where no option does."""
+
 LATEST: Final = "latest"
 
 
@@ -42,7 +45,7 @@ def opened_context(arguments: Namespace, *, writing: bool = False) -> Iterator[O
     from framework0.context import Context, RemoteStore
     from framework0.workspace import find_workspace, is_id, user_name
 
-    word = arguments.context or DEFAULT
+    word = chosen_context(arguments)
     space = find_workspace(explicit=arguments.workspace)
     if not writing and is_id(word) and word not in names_of(space):
         raise WorkspaceError(_no_context(space, word))
@@ -50,6 +53,13 @@ def opened_context(arguments: Namespace, *, writing: bool = False) -> Iterator[O
     with Context(store, who=user_name()) as context:
         remote = store if isinstance(store, RemoteStore) else None
         yield Opened(context, word if "://" in word else f"the context {word!r}", remote)
+
+
+def chosen_context(arguments: Namespace) -> str:
+    """Return the name or address that the option gives, else the environment, else the usual name."""
+    import os
+
+    return str(arguments.context or os.environ.get(VARIABLE) or DEFAULT)
 
 
 def names_of(space: Workspace) -> list[str]:

@@ -11,6 +11,7 @@ examples:
 
 from __future__ import annotations
 
+import os
 from types import SimpleNamespace
 
 from framework0.cli.running import add_run_options, see_through, show_what_it_prints
@@ -46,7 +47,7 @@ def _add_what(parser: ArgumentParser) -> None:
         "--context",
         metavar="NAME|URL",
         help="share a context: a name in this workspace, a server's ws://… or wss://…, a cluster's "
-        "etcd://… or nats://… (default: the run has one of its own)",
+        "etcd://… or nats://… (default: FRAMEWORK0_CONTEXT, else the run has one of its own)",
     )
 
 
@@ -91,7 +92,7 @@ def execute(arguments: Namespace) -> int:
         inputs = assignments(arguments.input)
 
     def start(options: Options) -> RunResult:
-        options.context = arguments.context
+        options.context = arguments.context or os.environ.get("FRAMEWORK0_CONTEXT") or None
         from framework0.assembly import as_workspace, load_recipe, start_run
 
         workspace = as_workspace(arguments.workspace)

@@ -3,11 +3,15 @@
 It listens on this machine only, unless told otherwise; clients of the same user find their token by
 themselves. For others, make tokens first; beyond this machine TLS is needed as well.
 
+For a browser an address is printed that works once, within ten minutes: who opens it may look at the
+contexts. `framework0 context browse` makes another one.
+
 The first Ctrl-C or SIGTERM ends what was begun and says goodbye to clients; the second one ends at once.
 SIGHUP has the tokens read anew.
 
 examples:
   framework0 serve
+  framework0 serve --open
   framework0 serve --port 0 --store memory
   framework0 serve --host 0.0.0.0 --tls-cert cert.pem --tls-key key.pem --allow-host context.example
   framework0 serve --store etcd://10.0.0.1:2379,10.0.0.2:2379,10.0.0.3:2379/production
@@ -84,6 +88,7 @@ def configure(parser: ArgumentParser) -> None:
         metavar="FILE",
         help="where a line for each change goes (default: server/audit.jsonl in the state folder)",
     )
+    parser.add_argument("--open", action="store_true", help="open the contexts in a browser")
     parser.add_argument("--debug", action="store_true", help="say more in the log")
     parser.add_argument(
         "--json", action="store_true", help="one JSON object on stdout at the start"
@@ -138,7 +143,10 @@ def execute(arguments: Namespace) -> int:
         audit_path=audit,
         debug=arguments.debug,
     )
-    first, again = server.serve(lambda: say_where(server, json=arguments.json))
+    first, again = server.serve(
+        lambda: say_where(server, json=arguments.json, browse=arguments.open)
+    )
+    say_how_it_ended(server, first)
     if not again:
         return EXIT_OK
     from framework0.runner import exit_code_for
@@ -146,12 +154,13 @@ def execute(arguments: Namespace) -> int:
     return exit_code_for(first)
 
 
-def say_where(server: ContextServer, *, json: bool) -> None:
-    """Say where clients connect and where the contexts are."""
+def say_where(server: ContextServer, *, json: bool, browse: bool = False) -> None:
+    """Say where clients and browsers connect and where the contexts are."""
     import sys
 
     from framework0.cli.troubles import say
 
+    address = server.browser_url()
     if json:
         from json import dumps
 
@@ -161,12 +170,37 @@ def say_where(server: ContextServer, *, json: bool) -> None:
             "port": server.port,
             "store": server.store_text,
             "pid": os.getpid(),
+            "browser": address,
         }
         print(dumps(facts), flush=True)
-        return
-    say(f"serving {server.url}; store: {server.store_text}")
-    say(f"connect with Context().connect_to_server({server.url!r}); Ctrl-C ends it")
+    else:
+        say(f"serving {server.url}; store: {server.store_text}")
+        say(f"connect with Context().connect_to_server({server.url!r}); Ctrl-C ends it")
+        if address is not None:
+            say(f"for a browser, once and within ten minutes: {address}")
+    if browse:
+        from framework0.cli.browsers import open_aside
+
+        # Another address than the one that was printed, which may have been used by then.
+        open_aside(server.browser_url(), server.port)
     sys.stderr.flush()
+
+
+def say_how_it_ended(server: ContextServer, signal: str) -> None:
+    """Say that the server has ended, by which signal, and what became of who was connected."""
+    from framework0.cli.browsers import forget_page
+    from framework0.cli.troubles import say
+
+    forget_page(server.port)
+    told, cut = server.told, server.cut_off
+    connections = "1 connection" if told == 1 else f"{told:,} connections"
+    if not told:
+        clients = "nobody was connected"
+    elif cut:
+        clients = f"of {connections}, {cut:,} did not end in time and had to be cut"
+    else:
+        clients = f"{connections} ended in order"
+    say(f"ended by {signal}: {clients}; what was acknowledged is kept")
 
 
 def documented_main(argv: Sequence[str] | None = None) -> int:

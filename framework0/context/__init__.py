@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from framework0.context.moments import version_of
     from framework0.context.patterns import check_key, matcher
     from framework0.context.remote.asynchronous import AsyncContextClient
+    from framework0.context.remote.entrance import browser_address
     from framework0.context.remote.status import RemoteStatus
     from framework0.context.remote.store import RemoteStore
     from framework0.context.snapshot import Snapshot
@@ -58,6 +59,7 @@ _HOME = {
     "Transaction": "transaction",
     "ValueLimits": "limits",
     "Write": "change",
+    "browser_address": "remote.entrance",
     "check_json": "values",
     "check_key": "patterns",
     "check_sized": "values",
@@ -93,6 +95,7 @@ __all__ = [
     "Transaction",
     "ValueLimits",
     "Write",
+    "browser_address",
     "check_json",
     "check_key",
     "check_sized",

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from framework0.context.change import Change, Store
 
 _TEXTS = "a tag, a version, a time such as 2024-05-01T12:00, or run:step"
+LATEST = "latest"
+"""In place of a run's id: the run that wrote last, or in which the step did."""
 
 
 def version_of(store: Store, moment: Any) -> int:
@@ -19,8 +21,8 @@ def version_of(store: Store, moment: Any) -> int:
     An int is a version. A datetime, a date (its beginning), a time (of today) and a float (epoch
     seconds) stand for the last change made until then; without a zone they are local. Text is a tag,
     a version in digits, an ISO 8601 date or time, or ``run:step``: as that step's last change left
-    the context, where the run's id may be a unique beginning, and ``run:`` stands for all its steps.
-    Raises ContextError for what stands for nothing, HistoryTrimmed for what is forgotten.
+    the context, where the run's id may be a unique beginning, and ``run:`` stands for all its steps;
+    ``latest:step`` means the last run in which that step wrote. Raises ContextError for what stands for nothing, HistoryTrimmed for what is forgotten.
     """
     if type(moment) is int:
         if moment >= 0:
@@ -71,6 +73,8 @@ def _left_by(store: Store, run: str, step: str) -> int:
             last[change.run] = change
     if run in last:
         return last[run].version
+    if run == LATEST and not last:
+        return _left_by_latest(store, step)
     if len(last) > 1:
         raise ContextError(f"{run!r} begins the ids of several runs: {', '.join(sorted(last)[:5])}")
     if not last:
@@ -79,3 +83,14 @@ def _left_by(store: Store, run: str, step: str) -> int:
             f"no change that is kept was made by {of}; its history tells who wrote a key"
         )
     return next(iter(last.values())).version
+
+
+def _left_by_latest(store: Store, step: str) -> int:
+    found = 0
+    for change in store.changes():
+        if change.run and step in ("", change.step):
+            found = change.version
+    if not found:
+        of = f"a step {step!r}" if step else "a run"
+        raise ContextError(f"no change that is kept was made by {of} of any run")
+    return found

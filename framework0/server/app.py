@@ -10,6 +10,7 @@ import asyncio
 import logging
 import secrets
 import time
+from http.client import UNAUTHORIZED
 
 from framework0 import __version__
 from framework0.context import Author
@@ -18,12 +19,14 @@ from framework0.server import openapi
 from framework0.server.answers import refusal_of
 from framework0.server.audit import Audit, signature
 from framework0.server.commits import changed
+from framework0.server.entrances import Entrances
 from framework0.server.frames import accept_key
 from framework0.server.guard import Guard, Hosts, bearer_text
 from framework0.server.limits import AUDIT_BYTES
 from framework0.server.metrics import Counts
 from framework0.server.namespaces import Namespaces
 from framework0.server.noting import Noting
+from framework0.server.pages import way_in
 from framework0.server.rates import Rates
 from framework0.server.requests import Refused, problem_answer
 from framework0.server.routes import ROUTES, Routes
@@ -78,7 +81,10 @@ class App:
         self.draining = False
         self.store_text = stores.text
         hosts = Hosts(settings.host, port, settings.allow_hosts)
-        self.guard = Guard(book, hosts, "https" if settings.tls_cert else "http", now)
+        self._secure = bool(settings.tls_cert or settings.tls_terminated)
+        self.entrances = Entrances(port, now, secure=self._secure)
+        scheme = "https" if settings.tls_cert else "http"
+        self.guard = Guard(book, hosts, scheme, now, self.entrances)
         if settings.tls_terminated:
             self.guard.trust_scheme("https")
         self.routes = Routes()
@@ -187,8 +193,16 @@ class App:
                 self._count_refusal(refused)
             else:
                 self.note_refusal(refused, request.request_id, request, transport)
-            return problem_answer(refused, request.request_id)
+            return self.refusal(refused, request.request_id, request)
         return answer
+
+    def refusal(self, refused: Refused, request_id: str, request: Request | None) -> Answer:
+        """Return what a refusal looks like: a document, or for a browser without a session a page."""
+        wants = "" if request is None else request.header("accept") or ""
+        if request is not None and refused.status == UNAUTHORIZED and "text/html" in wants:
+            scheme = "wss" if self._secure else "ws"
+            return way_in(f"{scheme}://{request.header('host')}", refused.headers)
+        return problem_answer(refused, request_id)
 
     async def write(
         self,
@@ -263,6 +277,8 @@ class App:
             now = self.monotonic()
             for one in self._everyone():
                 one.check_time(now)
+            for connection in tuple(self.connections):
+                connection.check_token(self.guard.still_good)
             self._rates.forget_idle(now)
             self.noting.tell_overdue()
             self.audit.flush()
@@ -274,9 +290,13 @@ class App:
         for socket in tuple(self.sockets):
             socket.check_token(known)
 
-    async def close(self) -> None:
-        """Stop: take nothing new, end what was begun, say goodbye, close the stores."""
+    async def close(self) -> tuple[int, int]:
+        """Stop: take nothing new, end what was begun, say goodbye, close the stores.
+
+        Return how many clients were connected, and how many of them had not gone in time.
+        """
         self.draining = True
+        told = self._open
         until = self.monotonic() + self.limits.drain_seconds
         for connection in tuple(self.connections):
             connection.go_away()
@@ -286,11 +306,13 @@ class App:
         # Whoever is told to go does so in a moment, or is cut: nothing is worth an event each.
         while self._open and self.monotonic() < until:  # noqa: ASYNC110
             await asyncio.sleep(0.01)
+        left = self._open
         self.cut()
         self._sweeping.cancel()
         self.namespaces.close()
         self.audit.close()
         self.noting.tell_all()
+        return told, left
 
     def cut(self) -> None:
         """Cut whoever is still connected."""

@@ -20,24 +20,28 @@ from framework0.server.requests import (
     Refused,
     Request,
     Streamed,
-    problem_answer,
 )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Final
 
     from framework0.server.app import App
     from framework0.server.routes import Route
+    from framework0.server.tokens import Token
 
 LINGER_SECONDS: Final = 2.0
 """How long a client that was refused in the middle of its body may go on sending before it is cut."""
 
-_SAFE: Final = (
+_USUAL: Final = (
     ("X-Content-Type-Options", "nosniff"),
     ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+    ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Referrer-Policy", "no-referrer"),
+    ("Cache-Control", "no-store"),
 )
+"""Headers of every answer that does not say them itself."""
 
 _LARGE_HEAD: Final = f"request line and headers have at most {HEAD_BYTES:,} bytes"
 
@@ -166,6 +170,13 @@ class Connection(asyncio.Protocol):
             self.transport.close()
         elif self._state == _STREAM and self._task is not None:
             self._task.cancel()
+
+    def check_token(self, still_good: Callable[[Token], bool]) -> None:
+        """End a stream whose reader may no longer read."""
+        if self._state == _STREAM and self._task is not None and self._request is not None:
+            token = self._request.token
+            if token is not None and not still_good(token):
+                self._task.cancel()
 
     # Reading.
 
@@ -322,9 +333,9 @@ class Connection(asyncio.Protocol):
     def _headers(
         self, content_type: str, more: tuple[tuple[str, str], ...]
     ) -> list[tuple[str, str]]:
-        headers = [("Content-Type", content_type), *_SAFE, *more]
-        if not any(name == "Cache-Control" for name, _ in more):
-            headers.append(("Cache-Control", "no-store"))
+        said = {name for name, _ in more}
+        usual = [header for header in _USUAL if header[0] not in said]
+        headers = [("Content-Type", content_type), *usual, *more]
         if self._request is not None:
             headers.append(("X-Request-Id", self._request.request_id))
         return headers
@@ -358,7 +369,7 @@ class Connection(asyncio.Protocol):
         self._app.note_refusal(refused, rid, self._request, self.transport)
         whole = parser.their_state in {h11.DONE, h11.MUST_CLOSE}
         if parser.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
-            self._send(problem_answer(refused, rid))
+            self._send(self._app.refusal(refused, rid, self._request))
         if whole:
             self.transport.close()
             return

@@ -66,7 +66,7 @@ async def _since(namespace: Namespace, request: Request) -> int:
 async def _write_changes(
     app: App, namespace: Namespace, matches: Callable[[str], bool], since: int, send: Send
 ) -> None:
-    await send(b": watching\n\n")
+    await send(b"retry: 1000\n: watching\n\n")
     position = since
     while not app.draining:
         until = namespace.feed.version

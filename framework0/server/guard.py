@@ -2,13 +2,15 @@
 
 HTTP requests and the handshakes of sockets pass the same checks in the same order: the Host header
 (against DNS rebinding: a page of the web whose name resolves to this machine), the Origin (a page of
-the web that calls this machine directly), then the token. It depends on nothing but its arguments.
+the web that calls this machine directly), then the token, or the cookie of a browser. A cookie counts
+only for what our own pages ask, and opens no socket. It depends on nothing but its arguments.
 """
 
 from __future__ import annotations
 
 from ipaddress import ip_address
 
+from framework0.server.entrances import ENTER_PATH, ONCE
 from framework0.server.requests import JSON_TYPE, Refused
 from framework0.server.tokens import may
 
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from typing import Final
 
+    from framework0.server.entrances import Entrances
     from framework0.server.requests import Head
     from framework0.server.tokens import Token, TokenBook
 
@@ -30,6 +33,10 @@ _BAD_HOST: Final = (
     "this server is not reached under that name: use its address, or start it with --allow-host"
 )
 _BAD_ORIGIN: Final = "pages of other places may not call this server"
+_OURS: Final = frozenset({"same-origin", "none"})
+"""What a browser says of a request that a page of ours or the person makes (``Sec-Fetch-Site``)."""
+
+_READING: Final = frozenset({"GET", "HEAD"})
 
 
 def is_loopback(host: str) -> bool:
@@ -73,9 +80,15 @@ class Guard:
     """Lets requests in or refuses them; ``now`` gives epoch seconds for the expiry of tokens."""
 
     def __init__(
-        self, book: TokenBook, hosts: Hosts, scheme: str, now: Callable[[], float]
+        self,
+        book: TokenBook,
+        hosts: Hosts,
+        scheme: str,
+        now: Callable[[], float],
+        entrances: Entrances | None = None,
     ) -> None:
         self.book = book
+        self._entrances = entrances
         self._hosts = hosts
         self._schemes = {scheme}
         self._now = now
@@ -94,16 +107,42 @@ class Guard:
             raise Refused(403, "origin", _BAD_ORIGIN)
 
     def who(self, head: Head) -> Token | None:
-        """Return who asks by their header; None when it names nobody.
+        """Return who asks by their header or their cookie; None when it names nobody.
 
         Raises :class:`Refused` (401) when the token is not one of ours or its time is over.
         """
         if "authorization" not in head.headers:
-            return None
+            return self._by_cookie(head)
         token = self.token(bearer_text(head) or "")
         if token is None:
             raise Refused(401, "token", "the token is unknown or over", headers=_CHALLENGE)
         return token
+
+    def _by_cookie(self, head: Head) -> Token | None:
+        cookies = head.headers.get("cookie")
+        if cookies is None or self._entrances is None:
+            return None
+        # A page on another port of this machine is of the same site for a browser, and not ours.
+        if head.headers.get("sec-fetch-site", "none") not in _OURS:
+            return None
+        # Where our Origin is not said, it need not be a page of ours that asks for a change.
+        if head.method not in _READING and "origin" not in head.headers:
+            return None
+        return self._known(self._entrances.session(cookies))
+
+    def _entering(self, head: Head) -> Token | None:
+        """Return who has been given the address that is asked for; it is not used up by that."""
+        if self._entrances is None:
+            return None
+        return self._known(self._entrances.waiting(head.parameters().get(ONCE, "")))
+
+    def _known(self, token: Token | None) -> Token | None:
+        return token if token is not None and self.still_good(token) else None
+
+    def still_good(self, token: Token) -> bool:
+        """Whether a token that was let in, or a browser's in its name, may go on."""
+        now = self._now()
+        return self.book.holds(token, now) and not token.ended(now)
 
     def token(self, text: str) -> Token | None:
         """Return the token of that text, None when it is unknown, wrong or over."""
@@ -114,7 +153,7 @@ class Guard:
         self.check_place(head)
         if head.path == OPEN_PATH:
             return None
-        token = self.who(head)
+        token = self._entering(head) if head.path == ENTER_PATH else self.who(head)
         if token is None:
             raise Refused(
                 401,

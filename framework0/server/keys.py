@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from math import isfinite
 
-from framework0.context import Write, check_json, check_key, matcher, version_of
+from framework0.context import Write, check_json, check_key, matcher, version_of, weigh
 from framework0.errors import ContextError, VersionConflict
 from framework0.server.bodies import decode
-from framework0.server.limits import PAGE_ITEMS, PAGE_ITEMS_MOST
-from framework0.server.looking import picture
+from framework0.server.limits import PAGE_BYTES, PAGE_ITEMS, PAGE_ITEMS_MOST
+from framework0.server.looking import changes_that_set, picture
 from framework0.server.requests import Answer, Refused, json_answer
-from framework0.server.values import encode
+from framework0.server.values import authored, encode
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,13 +32,21 @@ async def list_keys(app: App, request: Request) -> Answer:
     limit = number(request, "limit", PAGE_ITEMS, 1, PAGE_ITEMS_MOST)
     after = request.parameters.get("after", "")
     pattern = pattern_of(request)
-    with_values = yes_or_no(request, "values")
-    found, version, more = await namespace.read(page, namespace.store, pattern, after, limit)
-    listed = [
-        {"key": key, "version": entry.version, **({"value": entry.value} if with_values else {})}
-        for key, entry in found
-    ]
-    return json_answer({"keys": listed, "version": version, "next": found[-1][0] if more else None})
+    values, authors = yes_or_no(request, "values"), yes_or_no(request, "authors")
+    found, version, more = await namespace.read(
+        page, namespace.store, pattern, after, limit, PAGE_BYTES if values else None
+    )
+    made = await namespace.read(changes_that_set, namespace.store, dict(found)) if authors else {}
+    listed = []
+    for key, entry in found:
+        about: dict[str, Any] = {"key": key, "version": entry.version}
+        if values:
+            about["value"] = entry.value
+        if authors:
+            about["change"] = authored(made[key]) if key in made else None
+        listed.append(about)
+    told = {"keys": listed, "version": version, "next": found[-1][0] if more else None}
+    return Answer(200, encode(told))
 
 
 async def get_key(app: App, request: Request) -> Answer:
@@ -96,13 +104,24 @@ async def _written(
 
 
 def page(
-    store: Store, pattern: str, after: str, limit: int
+    store: Store, pattern: str, after: str, limit: int, most_bytes: int | None = None
 ) -> tuple[list[tuple[str, Entry]], int, bool]:
-    """Return a page of the entries by key, the version they are of, and whether more follow."""
+    """Return a page of the entries by key, the version they are of, and whether more follow.
+
+    With ``most_bytes`` it ends before the values grow beyond about so many, but holds one always.
+    """
     matches = matcher(pattern)
     version, entries = picture(store)
     wanted = sorted(key for key in entries if key > after and matches(key))
-    return [(key, entries[key]) for key in wanted[:limit]], version, len(wanted) > limit
+    found: list[tuple[str, Entry]] = []
+    room = most_bytes
+    for key in wanted[:limit]:
+        if room is not None:
+            room -= weigh(entries[key].value)
+            if room < 0 and found:
+                break
+        found.append((key, entries[key]))
+    return found, version, len(wanted) > len(found)
 
 
 async def space_of(app: App, request: Request) -> Namespace:

@@ -43,6 +43,16 @@ DRAIN_SECONDS = 5.0
 AUDIT_BYTES = 16 * 1024 * 1024
 # Tokens of one file: they are read whole at each start.
 TOKENS = 1000
+# Seconds in which an address for a browser must be used: from reading it to opening it.
+ENTER_SECONDS = 600.0
+# Addresses for browsers that wait to be used at one time; the oldest goes.
+ENTRANCES = 16
+# A browser stays let in for a working day, and at most until the server ends.
+SESSION_SECONDS = 12 * 3600.0
+# Browsers let in at one time; the oldest one has to come in anew.
+SESSIONS = 64
+# Bytes of the values in one page of a list of keys, about; a page ends early rather than grow beyond it.
+PAGE_BYTES = 4 * 1024 * 1024
 # Requests of HTTP at work at one time, for what is read in a thread.
 READERS = 2
 

@@ -6,6 +6,7 @@ import json
 import re
 
 from framework0.server.guard import OPEN_PATH
+from framework0.server.pages import file
 from framework0.server.requests import PROBLEM_TYPE
 from framework0.server.schemas import SCHEMAS
 
@@ -76,7 +77,7 @@ def document(routes: tuple[Route, ...], version: str) -> bytes:
 
 def _operation(route: Route) -> dict[str, Any]:
     operation: dict[str, Any] = {
-        "operationId": f"{route.handler.__module__.rpartition('.')[2]}.{route.handler.__name__}",
+        "operationId": _identity(route),
         "summary": route.summary,
         "parameters": [
             *(_place(name) for name in _PLACE.findall(route.path)),
@@ -93,6 +94,13 @@ def _operation(route: Route) -> dict[str, Any]:
             "content": {"application/json": {"schema": _reference(route.body)}},
         }
     return operation
+
+
+def _identity(route: Route) -> str:
+    handler = route.handler
+    name = f"{handler.__module__.rpartition('.')[2]}.{handler.__name__}"
+    # One handler serves all files of the page.
+    return f"{name}:{route.path}" if handler is file else name
 
 
 def _place(name: str) -> dict[str, Any]:

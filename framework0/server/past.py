@@ -10,9 +10,10 @@ from framework0.server.keys import (
     number,
     pattern_of,
     space_of,
+    yes_or_no,
 )
 from framework0.server.limits import PAGE_ITEMS, PAGE_ITEMS_MOST
-from framework0.server.looking import picture, some_changes
+from framework0.server.looking import newest_changes, picture, some_changes
 from framework0.server.requests import Answer, Refused, Streamed
 from framework0.server.values import change_object, encode
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from framework0.context import Change, Store
     from framework0.server.app import App
+    from framework0.server.namespaces import Namespace
     from framework0.server.requests import Request
 
 WRITTEN_AT_A_TIME: Final = 64 * 1024
@@ -35,12 +37,21 @@ async def history(app: App, request: Request) -> Answer:
     limit = number(request, "limit", PAGE_ITEMS, 1, PAGE_ITEMS_MOST)
     since = number(request, "since", -1, 0, LARGEST)
     key = request.parameters.get("key")
+    if yes_or_no(request, "newest"):
+        return await _newest(namespace, key, since, limit)
     changes, more = await namespace.read(
         _changes, namespace.store, None if since < 0 else since, key, limit
     )
     shown = [change_object(change) for change in changes]
     said = {"changes": shown, "next": shown[-1]["version"] if more else None}
     return Answer(200, encode(said))
+
+
+async def _newest(namespace: Namespace, key: str | None, since: int, limit: int) -> Answer:
+    if key is None or since >= 0:
+        raise Refused(422, "newest", "the newest changes are those of one key: give key, not since")
+    found = await namespace.read(newest_changes, namespace.store, key, limit)
+    return Answer(200, encode({"changes": list(map(change_object, found)), "next": None}))
 
 
 def _changes(

@@ -6,7 +6,8 @@ another does not; a route cannot be written down without the role it needs.
 
 from __future__ import annotations
 
-from framework0.server import about, events, keys, past, tagging, transactions
+from framework0.server import about, events, keys, pages, past, tagging, transactions
+from framework0.server.entrances import ENTER_PATH, ONCE
 from framework0.server.guard import OPEN_PATH
 from framework0.server.requests import Refused, place_of
 from framework0.server.tokens import ADMIN, READ, WRITE
@@ -89,10 +90,27 @@ _TTL: Final = Parameter(
     "seconds until the value goes by itself",
 )
 
+_PAGE: Final = tuple(
+    (path, "the page of the contexts, for browsers" if path == "/" else "a file of that page")
+    for path in pages.FILES
+)
 _IN: Final = "/v1/contexts/{namespace}"
 _KEY: Final = f"{_IN}/keys/{{key}}"
 
 ROUTES: Final[tuple[Route, ...]] = (
+    *(
+        Route("GET", path, READ, pages.file, summary, {200: "Text"}, content_type=pages.FILES[path][1])
+        for path, summary in _PAGE
+    ),
+    Route(
+        "GET", ENTER_PATH, READ, pages.enter, "let a browser in, once", {200: "Text"},
+        (Parameter(ONCE, _TEXT, "what only the one knows who was given this address", required=True),),
+        content_type=pages.HTML,
+    ),
+    Route(
+        "POST", "/v1/entrances", READ, pages.offer, "make an address that lets a browser in, once",
+        {201: "Entrance"},
+    ),
     Route("GET", OPEN_PATH, None, about.healthz, "whether the server lives", {200: "Health"}),
     Route("GET", "/readyz", READ, about.readyz, "whether it takes requests", {200: "Health"}),
     Route(
@@ -113,6 +131,7 @@ ROUTES: Final[tuple[Route, ...]] = (
             Parameter("after", _TEXT, "begin after this key: the `next` of the page before"),
             _LIMIT,
             Parameter("values", {"type": "boolean"}, "with the values"),
+            Parameter("authors", {"type": "boolean"}, "with who set each value, and when"),
             _FRESH,
         ),
     ),
@@ -134,9 +153,12 @@ ROUTES: Final[tuple[Route, ...]] = (
         {200: "Transacted"}, (_OPERATION,), "Transaction",
     ),
     Route(
-        "GET", f"{_IN}/history", READ, past.history, "what happened, oldest first",
+        "GET", f"{_IN}/history", READ, past.history, "what happened, oldest first as a rule",
         {200: "History"},
-        (Parameter("key", _TEXT, "only of this key"), _SINCE, _LIMIT, _FRESH),
+        (
+            Parameter("key", _TEXT, "only of this key"), _SINCE, _LIMIT, _FRESH,
+            Parameter("newest", {"type": "boolean"}, "of a key: the latest ones, newest first"),
+        ),
     ),
     Route(
         "GET", f"{_IN}/at", READ, past.at, "all values as they were at a moment",

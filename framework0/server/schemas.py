@@ -47,6 +47,16 @@ _CHANGE: Final = _object(
         "expires": {"type": ["number", "null"]},
     }
 )
+_AUTHORED: Final = _object(
+    {
+        "who": _TEXT,
+        "run": _TEXT_OR_NOT,
+        "step": _TEXT_OR_NOT,
+        "attempt": {"type": ["integer", "null"]},
+        "at": _NUMBER,
+        "expires": {"type": ["number", "null"]},
+    }
+)
 _FIGURES: Final = {
     "name": _TEXT,
     "version": _VERSION,
@@ -72,6 +82,7 @@ SCHEMAS: Final[Mapping[str, Any]] = {
         }
     ),
     "Change": _CHANGE,
+    "Entrance": _object({"path": _TEXT}),
     "Contexts": _object({"contexts": _list(_TEXT)}),
     "Context": _object({**_FIGURES, "epoch": _TEXT, "kept_since": _VERSION, "keys": _VERSION}),
     "Status": _object(
@@ -85,7 +96,12 @@ SCHEMAS: Final[Mapping[str, Any]] = {
     ),
     "Keys": _object(
         {
-            "keys": _list(_object({"key": _KEY, "version": _VERSION}, {"value": _ANYTHING})),
+            "keys": _list(
+                _object(
+                    {"key": _KEY, "version": _VERSION},
+                    {"value": _ANYTHING, "change": {"oneOf": [_AUTHORED, {"type": "null"}]}},
+                )
+            ),
             "version": _VERSION,
             "next": _TEXT_OR_NOT,
         }

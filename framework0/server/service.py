@@ -71,6 +71,8 @@ class ContextServer:
         self._stopping: asyncio.Event | None = None
         self._thread: threading.Thread | None = None
         self._own: Token | None = None
+        # When it has ended: how many clients were told, and how many of them had to be cut.
+        self.told = self.cut_off = 0
 
     @property
     def url(self) -> str:
@@ -79,6 +81,15 @@ class ContextServer:
         shown = "localhost" if is_loopback(host) or host in ANYWHERE else host
         shown = f"[{shown}]" if ":" in shown else shown
         return f"{'wss' if self.settings.tls_cert else 'ws'}://{shown}:{self.port}"
+
+    def browser_url(self) -> str | None:
+        """Return a new address that lets one browser in, once and to look; good for ten minutes.
+
+        It is in the name of whoever runs this server, so there is none beyond this machine.
+        """
+        if self._app is None or self._own is None:
+            return None
+        return f"http{self.url.removeprefix('ws')}{self._app.entrances.offer(self._own)}"
 
     @property
     def store_text(self) -> str:
@@ -182,7 +193,7 @@ class ContextServer:
         finally:
             listening.close()
             if self._app is not None:
-                await self._app.close()
+                self.told, self.cut_off = await self._app.close()
             if local is not None:
                 local.unlink(missing_ok=True)
             self._app = None

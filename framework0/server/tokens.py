@@ -86,6 +86,11 @@ class TokenBook:
     def __iter__(self) -> Iterator[Token]:
         return iter(self._by_id.values())
 
+    def holds(self, token: Token, now: float) -> bool:
+        """Whether the token of that id is still known and its time not over."""
+        known = self._by_id.get(token.id)
+        return known is not None and not known.ended(now)
+
     def find(self, text: str, now: float) -> Token | None:
         """Return the record of a token's text, None when it is unknown, wrong or over."""
         prefix, _, rest = text.partition("_")

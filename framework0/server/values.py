@@ -33,6 +33,13 @@ def change_object(change: Change) -> dict[str, Any]:
         "key": change.key,
         "value": change.value,
         "removed": change.removed,
+        **authored(change),
+    }
+
+
+def authored(change: Change) -> dict[str, Any]:
+    """Return who made a change, and when, without what it is of."""
+    return {
         "who": change.who,
         "run": change.run,
         "step": change.step,

@@ -151,6 +151,9 @@ def test_moments_are_tags_versions_times_and_steps(context, told):
     assert context("get", "note", "--at", "5").code == 1
     assert context("at", "1").stdout == "stock.screws = 10\n"
     assert "note = " in context("at", "run-7:count").stdout
+    assert context("at", "latest:count").stdout == context("at", "run-7:count").stdout
+    nobody = context("at", "latest:nothing")
+    assert (nobody.code, "no change that is kept was made" in nobody.stderr) == (1, True)
     assert context("at", "2001-01-01").stdout == ""
     picture = json.loads(context("at", "start", "note", "--json").stdout)
     assert picture == {"version": 3, "values": {"note": "fragile"}}
@@ -235,6 +238,19 @@ def test_what_a_run_has_left_can_be_looked_at_and_not_changed(context, framework
     refused = context("set", "count.total", "7", "--run", "latest")
     assert refused.code == 2
     assert "cannot be changed" in refused.stderr
+
+
+@pytest.mark.slow
+def test_the_environment_chooses_a_context_where_no_option_does(context, framework0):
+    here = {"env": {"FRAMEWORK0_CONTEXT": "team"}}
+    assert context("set", "who", "team", **here).stdout == "1\n"
+    assert context("get", "who", "--context", "team").stdout == "team\n"
+    assert context("get", "who").code == 4
+    assert context("get", "who", "--context", "other", **here).code == 4
+    assert framework0("run", "good.yaml", **here).code == 0
+    assert context("get", "count.total", **here).stdout == "6\n"
+    assert context("at", "1", "--run", "latest", **here).stdout == ""
+    assert framework0("run", "good.yaml", env={"FRAMEWORK0_CONTEXT": ""}).code == 0
 
 
 @pytest.mark.slow

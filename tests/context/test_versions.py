@@ -72,6 +72,15 @@ def test_what_a_step_left_can_be_asked_for(context):
     assert context.at("run-a1:load") == {"rows": 8, "late": True}
     assert context.at("run-b:load") == {"rows": 20, "late": True}
     assert context.at("run-a1:").version == 3
+    assert context.at("latest:clean: all") == {"rows": 8}
+    assert context.at("latest:load") == {"rows": 20, "late": True}
+    assert context.at("latest:").version == 4
+    with pytest.raises(ContextError, match=r"no change .* by a step 'other' of any run"):
+        context.at("latest:other")
+    # A run may be called so: then it is meant.
+    step("latest-x", "load").set("rows", 30)
+    step("run-c1", "load").set("rows", 40)
+    assert context.at("latest:load")["rows"] == 30
     for text, told in [
         ("run-:load", "several runs: run-a1, run-b1"),
         ("run-a1:other", "no change .* by the step 'other'"),

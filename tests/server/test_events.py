@@ -42,7 +42,7 @@ def test_changes_come_as_events_with_their_versions(client):
     client.set("before", 1)
     with Events(client, "?pattern=a.*") as events:
         assert b"text/event-stream" in events.head
-        assert events.next() == {"": "watching"}
+        assert events.next() == {"": "watching", "retry": "1000"}
         client.set("b", 1)
         client.set("a.x", "line\nbreak")
         event = events.next()

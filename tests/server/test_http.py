@@ -208,7 +208,7 @@ def test_namespaces_are_bounded(start):
 
 
 def test_paths_and_methods_that_are_not_there(client):
-    for path in ("/", "/v2", f"{ROOT}/", f"{ROOT}/nothing", f"{ROOT}//keys"):
+    for path in ("/v2", "/page/", f"{ROOT}/", f"{ROOT}/nothing", f"{ROOT}//keys"):
         assert client.get(path).status == 404
     assert client.get("/v1/contexts/").status == 400
     refused = client.ask("PATCH", f"{ROOT}/keys/k", b"{}")

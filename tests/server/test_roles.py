@@ -10,10 +10,14 @@ import pytest
 from framework0.context.wire import ROLES
 from framework0.context.wire.messages import CLIENT
 from framework0.server import tokens as ours
+from framework0.server.pages import FILES
 from framework0.server.routes import ROUTES
 from tests.server.conftest import client_of, token_file
 
 NEEDED = {
+    **{("GET", path): "read" for path in FILES},
+    ("GET", "/enter"): "read",
+    ("POST", "/v1/entrances"): "read",
     ("GET", "/healthz"): None,
     ("GET", "/readyz"): "read",
     ("GET", "/metrics"): "read",

@@ -10,6 +10,7 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from contextlib import contextmanager
 
@@ -68,6 +69,72 @@ def test_a_server_says_where_it_is_and_ends_well_when_it_is_told_to(home, enviro
         assert not local_token_path(said["port"]).exists()
     (line,) = (home / ".framework0/server/audit.jsonl").read_text().splitlines()
     assert (json.loads(line)["did"], json.loads(line)["keys"]) == ("set", ["k"])
+
+
+@pytest.mark.slow
+def test_its_end_is_told_with_what_became_of_who_was_connected(home, environment):
+    words = command(home, "serve", "--port", "0", "--store", "memory", "--json")
+    with serving(words, environment) as (process, said):
+        client = client_at(said)
+        with client.socket() as one, client.socket() as other:
+            process.send_signal(signal.SIGTERM)
+            assert [one.closing(), other.closing()] == [1001, 1001]
+        assert process.wait(20) == 0
+        last = process.stderr.read().splitlines()[-1]
+    assert last == (
+        "framework0: ended by SIGTERM: 2 connections ended in order; what was acknowledged is kept"
+    )
+
+
+@pytest.mark.slow
+def test_an_address_for_a_browser_is_said_at_the_start_and_made_anew_by_a_command(
+    home, environment
+):
+    words = command(home, "serve", "--port", "0", "--store", "memory", "--json")
+    with serving(words, environment) as (_, said):
+        browse = command(home, "context", "browse", "--json")
+        made = subprocess.run(
+            browse,
+            env={**environment, "FRAMEWORK0_CONTEXT": said["url"]},
+            capture_output=True, text=True, check=True,
+        )  # fmt: skip
+        for address in (said["browser"], json.loads(made.stdout)["browser"]):
+            assert address.startswith(f"http://localhost:{said['port']}/enter?once=")
+            with urllib.request.urlopen(address) as answer:
+                assert "SameSite=Strict" in answer.headers["Set-Cookie"]
+            with pytest.raises(urllib.error.HTTPError, match="401"):
+                urllib.request.urlopen(address)
+        refused = subprocess.run(
+            command(home, "context", "browse"), env=environment, capture_output=True, text=True,
+            check=False,
+        )  # fmt: skip
+        assert refused.returncode == 2
+        assert "a browser looks at the contexts of a server" in refused.stderr
+
+
+@pytest.mark.slow
+def test_open_leads_the_persons_browser_in_through_a_private_file(home, environment):
+    browser = home / "browser"
+    browser.write_text('#!/bin/sh\necho "$1" > "$0.opened.tmp" && mv "$0.opened.tmp" "$0.opened"\n')
+    browser.chmod(0o700)
+    words = command(home, "serve", "--port", "0", "--store", "memory", "--json", "--open")
+    with serving(words, {**environment, "BROWSER": str(browser)}) as (process, said):
+        opened = home / "browser.opened"
+        wait_until(opened.exists)
+        address = opened.read_text().strip()
+        file = local_token_path_in(environment, said["port"])
+        assert address == file.as_uri()
+        # Nothing that lets anybody in is in the arguments of a program.
+        assert "once=" not in address
+        assert "/enter?once=" in file.read_text()
+        assert file.stat().st_mode & 0o777 == 0o600
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 0
+        assert not file.exists()
+
+
+def local_token_path_in(environment, port):
+    return local_token_path(port, environment).with_suffix(".html")
 
 
 @pytest.mark.slow
