@@ -88,6 +88,8 @@ class Library:
                 problems += wrong
                 facts.append(one)
                 self.classes.setdefault(one.name, cls)
+        if not facts and not problems:
+            problems.append(without_a_node(str(self.folder)))
         refuse([*problems, *twice_defined(facts)])
         return facts
 
@@ -118,15 +120,20 @@ class Library:
             problems.append(_import_failed(path, self.folder, error))
             return
         text = path.read_text(encoding="utf-8", errors="replace")
-        for cls in _classes_of(module, path, problems):
-            facts, wrong = facts_about(cls, path.stem, str(path), text)
+        lines = _named_lines(text)
+        for cls in _classes_of(module, Place(str(path), lines.get(CLASS_LIST, 1), 1), problems):
+            line = lines.get(cls.__name__, 0)
+            facts, wrong = facts_about(cls, path.stem, str(path), line, text)
             yield facts, cls, wrong
 
 
 def facts_about(
-    cls: type, module: str, file: str, text: str = ""
+    cls: type, module: str, file: str, line: int = 0, text: str = ""
 ) -> tuple[NodeFacts, list[Problem]]:
-    """Return the facts about a node's class and what is wrong with them; ``text`` is its file's."""
+    """Return the facts about a node's class and what is wrong with them.
+
+    ``line`` is that of the class, ``text`` that of its file.
+    """
     lines: dict[str, int] = {}
     declared = {word: getattr(cls, word, None) for word in ("name", *DICTIONARIES)}
     # The lines of single keys are looked up once there is a problem to place.
@@ -135,7 +142,7 @@ def facts_about(
             cls.__name__,
             module,
             file,
-            lines.get("") or _line_of(cls.__name__, text),
+            line,
             declared,
             methods=[word for word in LIFECYCLE if callable(getattr(cls, word, None))],
             description=_description_of(cls),
@@ -150,7 +157,7 @@ def facts_about(
     return facts, problems
 
 
-def _classes_of(module: ModuleType, path: Path, problems: list[Problem]) -> list[type]:
+def _classes_of(module: ModuleType, place: Place, problems: list[Problem]) -> list[type]:
     listed: Any = getattr(module, CLASS_LIST, None)
     if listed is None:
         return [
@@ -160,7 +167,6 @@ def _classes_of(module: ModuleType, path: Path, problems: list[Problem]) -> list
             and value.__module__ == module.__name__
             and callable(getattr(value, "step_execute", None))
         ]
-    place = Place(str(path), 1, 1)
     if not isinstance(listed, (list, tuple)):
         message = f"{CLASS_LIST} must be a list of classes, not {listed!r:.60}"
         problems.append(Problem("node-class", message, place))
@@ -176,7 +182,7 @@ def _classes_of(module: ModuleType, path: Path, problems: list[Problem]) -> list
         problems.append(
             Problem(
                 "node-class",
-                f"{CLASS_LIST} names {entry!r:.60}, which is no class of {path.name}",
+                f"{CLASS_LIST} names {entry!r:.60}, which is no class of {module.__name__}",
                 place,
                 hint=f"did you mean {near[0]}?" if near else None,
             )
@@ -189,11 +195,25 @@ def _description_of(cls: type) -> str:
     return said if isinstance(said, str) else (cls.__doc__ or "").strip().partition("\n")[0]
 
 
-def _line_of(class_name: str, text: str) -> int:
+def _named_lines(text: str) -> dict[str, int]:
+    """Return the line of each class, and that of the list of classes."""
     import re
 
-    found = re.search(rf"^[ \t]*class[ \t]+{re.escape(class_name)}\b", text, re.MULTILINE)
-    return text.count("\n", 0, found.start()) + 1 if found else 0
+    found: dict[str, int] = {}
+    named = re.compile(rf"[ \t]*class[ \t]+(\w+)|({CLASS_LIST})[ \t]*[:=]")
+    for number, line in enumerate(text.splitlines(), 1):
+        if match := named.match(line):
+            found.setdefault(match[1] or match[2], number)
+    return found
+
+
+def without_a_node(folder: str) -> Problem:
+    """Return the problem of a library whose files hold no node."""
+    return Problem(
+        "library-empty",
+        f"no file of the library {folder} holds a node",
+        hint=f"a node is a class with step_execute, or one that {CLASS_LIST} names",
+    )
 
 
 def _misnamed(path: Path) -> Problem:

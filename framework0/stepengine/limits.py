@@ -12,7 +12,7 @@ MAX_VISITS: Final = 10_000
 MAX_ATTEMPTS: Final = 1_000
 """Attempts that ``retry`` may ask for, as many as in recipes."""
 
-MAX_COUNTED: Final = 1_000
+MAX_COUNTED: Final = 256
 """Nodes, and arrows, whose passings are counted in the parameter file: those passed last.
 
 The file is written whole at each transition, so what is kept there is paid for each time."""
