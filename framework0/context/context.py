@@ -47,7 +47,7 @@ class Context(Writing):
     steps write through :meth:`view`.
     """
 
-    __slots__ = ("__weakref__", "_author", "_dispatcher", "origin")
+    __slots__ = ("__weakref__", "_dispatcher", "origin")
 
     def __init__(
         self,
@@ -56,8 +56,11 @@ class Context(Writing):
         who: str = "user",
         limits: ValueLimits = VALUE_LIMITS,
     ) -> None:
-        super().__init__(MemoryStore() if store is None else store, limits)
+        store = MemoryStore() if store is None else store
+        super().__init__(store, limits)
         self._author = Author(who)
+        if type(store) is MemoryStore:
+            self._put = store.put
         self._dispatcher: Dispatcher | None = None
         # Of a fork: what it began with.
         self.origin: Snapshot | None = None
@@ -94,7 +97,7 @@ class Context(Writing):
             url, token=token, namespace=namespace, while_away=while_away, timeout=timeout, ca=ca
         )
         before, self._store = self._store, store
-        self._entry = store.get
+        self._entry, self._put = store.get, None
         before.close()
         return store
 
@@ -161,6 +164,7 @@ class Context(Writing):
             with _first_subscription:
                 if self._dispatcher is None:
                     self._dispatcher = Dispatcher(self._store)
+                    self._put = None
         return self._dispatcher.subscribe(pattern, callback, overflow, limit, since)
 
     def tag(self, name: str, moment: Moment | None = None, *, move: bool = False) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from threading import Lock
 from time import monotonic, time
 
-from framework0.context.change import EXPIRY, Author, Change, Entry, Request
+from framework0.context.change import EXPIRY, Author, Change, Entry, Request, Write
 from framework0.context.history import CHANGE_BYTES, SMALL, Log, rebase, rewind
 from framework0.context.limits import CONTEXT_KEYS, HISTORY_BYTES, HISTORY_CHANGES
 from framework0.context.values import weigh
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from typing import Any
 
-    from framework0.context.change import Undo, Write
+    from framework0.context.change import Undo
     from framework0.context.expiry import Expiry
     from framework0.context.operations import Operations
     from framework0.context.past import Past
@@ -142,22 +142,24 @@ class MemoryStore:
             if operation is not None:
                 request = Request(writes, author, at, expected, expected_version, operation)
                 return self._apply_once(request, self._tell)
-            # One plain write, the usual case, is not looked at any closer.
-            if (
-                expected
-                or expected_version is not None
-                or len(writes) != 1
-                or writes[0][3] is not None
-                or self._closed
-                or self._expiry is not None
-                or len(self._entries) >= self._room
-            ):
-                self._check(writes, expected, expected_version)
-            made = self._write(writes, author, at)
+            made = self._make(writes, author, at, expected, expected_version)
             if made:
                 for listener in self._watchers:
                     listener(made)
-        return tuple(made)
+        return made
+
+    def put(self, key: str, value: Any, author: Author) -> int:
+        """Set one key, as :meth:`apply` does, and return the version: what programs do most."""
+        with self._lock:
+            if self._closed or self._expiry is not None or len(self._entries) >= self._room:
+                self._check((Write(key, value),), None, None)
+            made = self._change(key, value, False, None, author, time())
+            log = self._log
+            if len(log.changes) > log.keep_changes or log.weight > self._keep_bytes:
+                log.trim()
+            for listener in self._watchers:
+                listener(made)
+            return self._version
 
     def apply_all(self, requests: Sequence[Request]) -> list[tuple[Change, ...] | ContextError]:
         """Do what each request asks, in order, each wholly or not at all; watchers are told once."""
@@ -167,7 +169,7 @@ class MemoryStore:
             for request in requests:
                 try:
                     if request.operation is None:
-                        made = tuple(self._make(request))
+                        made = self._make(*request[:5])
                         together += made
                     else:
                         made = self._apply_once(request, together.extend)
@@ -255,10 +257,38 @@ class MemoryStore:
 
     # What follows is called with the lock held.
 
-    def _make(self, request: Request) -> list[Change]:
+    def _make(
+        self,
+        writes: Sequence[Write],
+        author: Author,
+        at: float,
+        expected: Mapping[str, int] | None,
+        expected_version: int | None,
+    ) -> tuple[Change, ...]:
         """Check everything, then make the changes; whoever calls tells the watchers."""
-        self._check(request.writes, request.expected, request.expected_version)
-        return self._write(request.writes, request.author, request.at)
+        # One plain write, the usual case, is not looked at any closer.
+        if (
+            expected
+            or expected_version is not None
+            or len(writes) != 1
+            or writes[0][3] is not None
+            or self._closed
+            or self._expiry is not None
+            or len(self._entries) >= self._room
+        ):
+            self._check(writes, expected, expected_version)
+        if len(writes) == 1:
+            key, value, removed, ttl = writes[0]
+            made = self._change(key, value, removed, ttl, author, at)
+        else:
+            several: list[Change] = []
+            for key, value, removed, ttl in writes:
+                several += self._change(key, value, removed, ttl, author, at)
+            made = tuple(several)
+        log = self._log
+        if len(log.changes) > log.keep_changes or log.weight > self._keep_bytes:
+            log.trim()
+        return made
 
     def _check(
         self,
@@ -276,46 +306,41 @@ class MemoryStore:
         check_room(self._entries, writes, self._room)
         self._check_times(writes)
 
-    def _write(self, writes: Sequence[Write], author: Author, at: float) -> list[Change]:
-        """Make the changes: everything a writer waits for, in one loop without further calls."""
+    def _change(
+        self, key: str, value: Any, removed: bool, ttl: float | None, author: Author, at: float
+    ) -> tuple[Change, ...]:
+        """Make one change, or none: all that a writer waits for, without further calls."""
         entries, log = self._entries, self._log
+        before = entries.get(key)
+        if before is not None:
+            existed = True
+            old, previous, ends = before
+            if ends is not None and self._expiry is not None:
+                self._expiry.deadlines.drop(key)
+        elif removed:
+            return ()
+        else:
+            old, existed, previous = None, False, log.removed_at.get(key, 0)
+        self._version = version = self._version + 1
+        expires = None
+        if removed:
+            del entries[key]
+            log.removed_at[key] = version
+        else:
+            if ttl is not None:
+                expires = at + ttl
+                self._end_later(key, ttl)
+            entries[key] = _new(Entry, (value, version, expires))
         who, run, step, attempt = author
-        version = self._version
-        made = []
-        for key, value, removed, ttl in writes:
-            before = entries.get(key)
-            if before is not None:
-                existed = True
-                old, previous, ends = before
-                if ends is not None and self._expiry is not None:
-                    self._expiry.deadlines.drop(key)
-            elif removed:
-                continue
-            else:
-                old, existed, previous = None, False, log.removed_at.get(key, 0)
-            version += 1
-            expires = None
-            if removed:
-                del entries[key]
-                log.removed_at[key] = version
-            else:
-                if ttl is not None:
-                    expires = at + ttl
-                    self._end_later(key, ttl)
-                entries[key] = _new(Entry, (value, version, expires))
-            # fmt: off
-            change = _new(Change, (
-                version, key, value, removed, old, existed,
-                who, run, step, attempt, at, previous, expires,
-            ))
-            # fmt: on
-            log.weight += CHANGE_BYTES if type(value) in SMALL else CHANGE_BYTES + weigh(value)
-            log.changes.append(change)
-            made.append(change)
-        self._version = version
-        if len(log.changes) > log.keep_changes or log.weight > self._keep_bytes:
-            log.trim()
-        return made
+        # fmt: off
+        change = _new(Change, (
+            version, key, value, removed, old, existed,
+            who, run, step, attempt, at, previous, expires,
+        ))
+        # fmt: on
+        log.weight += CHANGE_BYTES if type(value) in SMALL else CHANGE_BYTES + weigh(value)
+        log.changes.append(change)
+        return (change,)
 
     def _apply_once(self, request: Request, tell: Tell) -> tuple[Change, ...]:
         """Make the changes, unless a call with this id has done so: then return what it made."""
@@ -329,7 +354,7 @@ class MemoryStore:
         known = self._operations.answer(operation, asked, now)
         if known is not None:
             return known
-        made = tuple(self._make(request))
+        made = self._make(*request[:5])
         self._operations.remember(operation, asked, made, now)
         if made:
             tell(made)
@@ -377,20 +402,12 @@ class MemoryStore:
         made = []
         for key in keys:
             value, before, _ = self._entries[key]
+            # fmt: off
             change = Change(
-                self._version + 1,
-                key,
-                None,
-                True,
-                value,
-                True,
-                EXPIRY,
-                None,
-                None,
-                None,
-                at,
-                before,
+                self._version + 1, key, None, True, value, True,
+                EXPIRY, None, None, None, at, before,
             )
+            # fmt: on
             self._remember(change)
             made.append(change)
         self._log.trim()

@@ -6,7 +6,12 @@ from abc import ABC, abstractmethod
 
 from framework0.context.change import Write
 from framework0.context.history import writes_towards
-from framework0.context.limits import CONFLICT_RETRIES, TRANSACTION_WRITES, VALUE_LIMITS
+from framework0.context.limits import (
+    CONFLICT_RETRIES,
+    KEY_CHARACTERS,
+    TRANSACTION_WRITES,
+    VALUE_LIMITS,
+)
 from framework0.context.patterns import EVERYTHING, check_key, matcher
 from framework0.context.reading import Reading
 from framework0.context.values import freeze, thaw
@@ -17,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
-    from framework0.context.change import Change, Store
+    from framework0.context.change import Author, Change, Store
     from framework0.context.limits import ValueLimits
     from framework0.context.reading import Moment
     from framework0.context.transaction import Transaction
@@ -26,18 +31,24 @@ if TYPE_CHECKING:
 
 # Making a write this way saves the call of its constructor.
 _new = tuple.__new__
+# Integers below it are right whatever the limits are.
+_PLAIN = 2**63
 
 
 class Writing(Reading, ABC):
     """Everything that can be done to a context. Each call is one atomic change, or none."""
 
-    __slots__ = ("_hold", "_limits")
+    __slots__ = ("_author", "_hold", "_limits", "_put")
+
+    _author: Author
 
     def __init__(self, store: Store, limits: ValueLimits = VALUE_LIMITS) -> None:
         super().__init__(store)
         self._limits = limits
         # Asked for a reference to what is not JSON; a context of a run has it.
         self._hold: Hold | None = None
+        # The short way of a store in memory, as long as nobody has to be waited for behind a write.
+        self._put: Callable[[str, Any, Author], int] | None = None
 
     def set(self, key: str, value: Any, *, ttl: float | None = None) -> int:
         """Set ``key`` to a copy of ``value`` and return the version of the change.
@@ -48,9 +59,16 @@ class Writing(Reading, ABC):
         In a run, arrays, tables and bytes are kept as artifacts; reading them gives memory that cannot
         be changed. Raises :class:`~framework0.errors.ValueRefused` for what else is not JSON.
         """
-        key = check_key(key)
-        write = _new(Write, (key, freeze(value, self._limits, key, self._hold), False, ttl))
-        return self._write((write,))[0].version
+        # What most keys and values are is seen here: two calls less for what programs do most.
+        if type(key) is not str or not 0 < len(key) <= KEY_CHARACTERS or not key.isprintable():
+            key = check_key(key)
+        kind = type(value)
+        if kind is not int or not -_PLAIN < value < _PLAIN:
+            value = freeze(value, self._limits, key, self._hold)
+        put = self._put
+        if put is not None and ttl is None:
+            return put(key, value, self._author)
+        return self._write((_new(Write, (key, value, False, ttl)),))[0][0]
 
     def __setitem__(self, key: str, value: Any) -> None:
         self.set(key, value)

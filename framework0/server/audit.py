@@ -39,6 +39,7 @@ class Audit:
         self._lines: list[str] = []
         self._file = -1
         self.lost = 0
+        self.kept = path is not None
         if path is not None:
             make_private_folder(path.parent)
             self._file = open_private(path)

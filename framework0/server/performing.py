@@ -164,7 +164,7 @@ class Performing:
             self._namespace.present.pop(self._socket, None)
 
     def _applied(self, effect: Apply, outcome: tuple[Change, ...] | Exception) -> None:
-        if isinstance(outcome, tuple):
+        if isinstance(outcome, tuple) and self._app.audit.kept:
             self._app.note(self._signature, effect.request.writes, outcome)
         self._finish(effect, outcome)
 

@@ -68,8 +68,10 @@ class Cache:
                 entries[key] = new(Entry, (value, version, change[12]))
             recent.append(change)
             weight += _CHANGE_BYTES if type(value) in _SMALL else _CHANGE_BYTES + weigh(value)
-            self.version = version
         self._bytes = weight
+        if recent:
+            # At the end, and at once: whoever asks without a lock must not be told the middle of a commit.
+            self.version = recent[-1][0]
         if len(recent) > 2 * self._keep or weight > 2 * self._keep_bytes:
             self._drop()
 

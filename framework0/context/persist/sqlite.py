@@ -321,6 +321,9 @@ class SQLiteStore(Keeping):
 
     def _look_out(self) -> bool:
         """Take in what others did, for the watchers; False when nobody watches any more."""
+        if self._counter.value() == self._seen and self._watchers and not self._closed:
+            # Nobody else has written: no writer of ours has to be waited for to know that.
+            return True
         with self._writing:
             if self._closed or not self._watchers:
                 self._lookout = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from framework0.context.change import Author, Request, Write
 from framework0.context.patterns import EVERYTHING
-from framework0.context.values import freeze
+from framework0.context.values import MARK, SCALARS, freeze
 from framework0.context.wire.checking import Wrong
 from framework0.context.wire.effects import (
     Apply,
@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 # What these say about a value is a matter of its size, not of its kind.
 _SIZES = ("items", "characters of text")
+# Making a tuple of a class this way saves the call of its constructor.
+_new = tuple.__new__
 
 
 class Asking:
@@ -44,6 +46,11 @@ class Asking:
         self._grant = grant
         self._limits = limits
         self._values = values
+        self._itself = Author(grant.who)
+        # Where a value may be as large as a message, one without depth needs no counting.
+        self._roomy = (
+            values.depth > 0 and min(values.items, values.characters) >= limits.message_bytes
+        )
 
     def effect(self, kind: str, fields: dict[str, Any], at: float) -> Effect:
         """Return what must be done for a message of type ``kind``; raises Wrong."""
@@ -53,13 +60,9 @@ class Asking:
         return Get(fields["id"], fields["key"], fields.get("fresh", False))
 
     def _set(self, fields: dict[str, Any], at: float) -> Effect:
-        write = Write(
-            fields["key"],
-            self._value(fields["key"], fields["value"]),
-            False,
-            fields.get("ttl"),
-        )
-        return self._apply(fields, at, (write,))
+        key = fields["key"]
+        write = (key, self._value(key, fields["value"]), False, fields.get("ttl"))
+        return self._apply(fields, at, (_new(Write, write),))
 
     def _delete(self, fields: dict[str, Any], at: float) -> Effect:
         return self._apply(fields, at, (Write(fields["key"], None, True),))
@@ -141,24 +144,32 @@ class Asking:
         expected = fields.get("expected")
         if "expect" in fields:
             expected = {fields["key"]: fields["expect"]}
-        request = Request(
+        by = fields.get("by")
+        request = (
             writes,
-            self._author(fields.get("by")),
+            self._author(by) if by else self._itself,
             at,
             expected,
             fields.get("expected_version"),
             fields.get("operation"),
         )
-        return Apply(fields["id"], request, fields.get("full", False))
+        return _new(Apply, (fields["id"], _new(Request, request), fields.get("full", False)))
 
-    def _author(self, by: dict[str, Any] | None) -> Author:
+    def _author(self, by: dict[str, Any]) -> Author:
         grant = self._grant
-        if not by:
-            return Author(grant.who)
         who = by.get("who", grant.who) if grant.claims else grant.who
         return Author(who, by.get("run"), by.get("step"), by.get("attempt"))
 
     def _value(self, key: str, value: Any) -> Any:
+        """Return a value that was read from a message as the context keeps it; raises Wrong."""
+        # The codec has proved that it is JSON, and nobody else has it.
+        if (
+            type(value) is dict
+            and self._roomy
+            and MARK not in value
+            and SCALARS.issuperset(map(type, value.values()))
+        ):
+            return value
         try:
             return freeze(value, self._values, key)
         except ValueRefused as refused:

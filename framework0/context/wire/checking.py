@@ -94,6 +94,8 @@ def is_number(value: Any) -> bool:
 
 def is_key(value: Any) -> bool:
     """Whether it can be a key of a context; raises :class:`Wrong` with words of its own if not."""
+    if type(value) is str and 0 < len(value) <= KEY_CHARACTERS and value.isprintable():
+        return True
     try:
         check_key(value)
     except ContextError as error:
@@ -167,7 +169,7 @@ def _is_writes(value: Any) -> bool:
 
 
 _CHECKS: dict[str, Check] = {
-    "id": lambda value: is_whole(value, 0, ID_MOST),
+    "id": lambda value: type(value) is int and 0 <= value <= ID_MOST,
     "text": is_name,
     "name": is_name,
     "token": lambda value: type(value) is str and len(value) <= TOKEN_CHARACTERS,

@@ -7,6 +7,7 @@ greeting, the requests and their answers.
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 
 from framework0.context.limits import VALUE_LIMITS
 from framework0.context.wire.answering import error_fields, reply_fields
@@ -21,6 +22,7 @@ from framework0.context.wire.codes import (
     CLOSE_UNAUTHORIZED,
 )
 from framework0.context.wire.effects import (
+    Apply,
     Authenticate,
     CatchUp,
     Close,
@@ -53,6 +55,7 @@ _EARLY = 64
 _FRONT = 80
 _ID = re.compile(r'\{"type":"[a-z_]{1,20}","id":([0-9]{1,15})[,}]')
 _OF_THE_FEED = (CatchUp, Picture, Missed)
+_APPLIED = b'{"type":"reply","id":%d,"version":%d,"count":%d}'
 
 
 def _id_in_front(data: str | bytes) -> int | None:
@@ -136,6 +139,18 @@ class ServerSession:
         except Wrong as error:
             return self._refuse(identity, error.code, error.message, error.facts)
 
+    def too_often(self, data: str | bytes, wait: float) -> list[Effect]:
+        """Refuse a message that comes before its time, which is in ``wait`` seconds."""
+        identity: Any = _id_in_front(data)
+        if identity is None:
+            # What is no message at all is told so when it comes again in time.
+            with suppress(Malformed, Wrong):
+                identity = self._decode(data).get("id")
+        if not is_whole(identity, 0, ID_MOST):
+            identity = None
+        words = f"too many requests: wait {wait:.1f} s, then send it again"
+        return self._refuse(identity, "rate", words, {"retry_after": round(wait, 3)})
+
     def answered(self, effect: Any, outcome: Any, behind: float | None = None) -> list[Effect]:
         """Take the outcome of an effect, or the error it raised; return what to do.
 
@@ -143,21 +158,29 @@ class ServerSession:
         """
         if self._state == _CLOSED:
             return []
+        if type(effect) is Apply and type(outcome) is tuple and outcome and not effect.full:
+            # The answer given most often is written as the codec would write it.
+            self._waiting -= 1
+            return [Send(_APPLIED % (effect[0], outcome[-1][0], len(outcome)))]
         if type(effect) is Authenticate:
             return self._let_in(outcome)
         if isinstance(effect, _OF_THE_FEED):
             return self._fed(self._feed.answered(effect, outcome))
         self._waiting -= 1
+        if type(effect) is Subscribe and not isinstance(outcome, BaseException):
+            return self._subscribed(effect, outcome)
+        return [self._told(effect, outcome, behind)]
+
+    def _told(self, effect: Any, outcome: Any, behind: float | None) -> Send:
+        """Return the answer to a request: an error, or a reply."""
         if isinstance(outcome, BaseException):
             if type(effect) is Subscribe:
                 self._feed.give_up(effect.id)
-            return [self._error(effect.id, **error_fields(outcome))]
-        if type(effect) is Subscribe:
-            return self._subscribed(effect, outcome)
+            return self._error(effect.id, **error_fields(outcome))
         fields = reply_fields(effect, outcome)
         if behind is not None:
             fields["behind"] = round(behind, 3)
-        return [self._reply(effect.id, fields)]
+        return self._reply(effect.id, fields)
 
     def changes(self, batch: Batch) -> list[Effect]:
         """Take what was committed; return the frames for this client, or a request to catch up."""

@@ -28,6 +28,22 @@ def test_the_near_past_is_that_of_a_store_that_keeps_everything():
             assert cache.entry_at(key, version) == model.get_at(key, version)
 
 
+def test_the_middle_of_a_commit_is_never_the_latest_version():
+    cache, model = filled(3)
+    before = cache.version
+    made = model.apply((Write("k0", 1), Write("k1", 2), Write("k2", 3)), BY, 9.0)
+    seen = []
+
+    def one_by_one():
+        for change in made:
+            seen.append(cache.version)
+            yield change
+
+    cache.take(one_by_one())
+    assert seen == [before] * 3
+    assert cache.version == model.version()
+
+
 def test_what_is_dropped_is_said_and_the_rest_stays_right():
     cache, model = filled(200, keep=50)
     assert 50 <= len(cache.recent) <= 101

@@ -8,6 +8,7 @@ import pytest
 
 from framework0.context import MemoryStore, Write
 from framework0.context.change import Author, Entry
+from framework0.context.wire.codec import STRICT
 from framework0.context.wire.effects import Apply, Close, Follow, Send, Unfollow
 from framework0.context.wire.frames import read_full_change
 from framework0.context.wire.limits import WireLimits
@@ -577,3 +578,25 @@ def test_changes_are_asked_for_when_the_first_subscription_comes_and_no_more_aft
         say(client, type="unsubscribe", subscription=identity, id=9)
     asked = [type(effect) for effect in client.seen if type(effect) in {Follow, Unfollow}]
     assert asked == [Follow, Unfollow]
+
+
+def test_the_answer_to_a_write_is_written_as_the_codec_writes_it(client):
+    """It is put together without the codec, because it is given most often."""
+    for message in (
+        {"type": "set", "key": "a", "value": {"text": "x", "numbers": [1, 2.5]}},
+        {"type": "transaction", "writes": [{"key": "b", "value": 1}, {"key": "c", "value": 2}]},
+    ):
+        say(client, id=2**53 - 1, **message)
+        (sent,) = client.sent
+        assert sent == STRICT.encode(json.loads(sent))
+        (told,) = heard(client)
+        assert list(told) == ["type", "id", "version", "count"]
+
+
+@pytest.mark.parametrize(
+    ("value", "code"),
+    [({"$artifact": "x"}, "bad_value"), ({"a": {"$artifact": 1}}, "bad_value"), ({"a": 1}, None)],
+)
+def test_a_flat_value_is_looked_at_as_closely_as_any_other(value, code, client):
+    answer = ask(client, type="set", key="a", value=value)
+    assert answer.get("code") == code
