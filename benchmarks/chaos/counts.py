@@ -31,6 +31,7 @@ CALLS = (
     "write",
     "pwrite64",
     "fsync",
+    "link",
     "rename",
     "unlink",
     "flock",

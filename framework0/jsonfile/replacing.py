@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+from contextlib import suppress
 
 from framework0.workspace import trouble
 
@@ -12,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Final
 
+# What a change leaves beside the file for a moment.
 _DRAFT: Final = r"(\.bak)?\.[0-9a-f]{12}\.draft"
 _PRIVATE: Final = 0o600
 _ADVICE: Final = "the file is as it was"
@@ -25,10 +28,12 @@ class Draft:
 
     __slots__ = ("_place", "content", "descriptor", "inode", "path")
 
-    def __init__(self, path: Path, content: bytes, mode: int, *, durable: bool) -> None:
+    def __init__(
+        self, path: Path | str, content: bytes, mode: int, *, durable: bool, place: str = ""
+    ) -> None:
         self.path = path
         self.content = content
-        self._place = path.with_name(f"{path.name}.{os.urandom(6).hex()}.draft")
+        self._place = place or draft_of(path)
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0)
         try:
             self.descriptor = os.open(self._place, flags | getattr(os, "O_BINARY", 0), _PRIVATE)
@@ -67,7 +72,52 @@ class Draft:
     def discard(self) -> None:
         """Close and remove the draft."""
         os.close(self.descriptor)
-        self._place.unlink(missing_ok=True)
+        remove(self._place)
+
+
+class Former:
+    """The state before a change, kept beside the file as ``path`` when the change has been made.
+
+    It is the former file itself under a second name, which takes no writing and is on the disk already;
+    where there are no such names, a copy. ``place`` is that name until it takes its own.
+    Raises as :class:`Draft` does.
+    """
+
+    __slots__ = ("path", "place")
+
+    def __init__(self, path: str, file: Path, place: str, content: bytes, mode: int) -> None:
+        self.path = path
+        self.place = place
+        if os.path.isdir(path):
+            error = IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+            raise trouble("replace", path, error, _ADVICE)
+        try:
+            os.link(file, place)
+        except OSError:
+            Draft(path, content, mode, durable=False, place=place).close()
+
+    def put(self) -> None:
+        """Take the name of the copy from the state before."""
+        try:
+            os.replace(self.place, self.path)
+        except OSError as error:
+            hint = "the change is in the file, but not the state before it in its copy"
+            raise trouble("replace", self.path, error, hint) from error
+
+    def discard(self) -> None:
+        """Remove it: nothing was changed."""
+        remove(self.place)
+
+
+def draft_of(path: Path | str) -> str:
+    """Return a new name for what will be at ``path``."""
+    return f"{path}.{os.urandom(6).hex()}.draft"
+
+
+def remove(place: str) -> None:
+    """Remove a file that may be gone."""
+    with suppress(FileNotFoundError):
+        os.unlink(place)
 
 
 def sync_folder(folder: Path) -> None:

@@ -45,6 +45,7 @@ class Source:
         "content",
         "mark",
         "mode",
+        "names",
         "path",
     )
 
@@ -58,6 +59,8 @@ class Source:
         self._settled = (0, 0)
         self.mark: Mark | None = None
         self.mode = 0o600
+        # How many the file has; that of a change going on is not counted against it.
+        self.names = 1
 
     def document(self) -> Document:
         """Return the document; a file that is not there holds nothing.
@@ -73,6 +76,7 @@ class Source:
                 and (there.st_dev, there.st_ino) == self._inode
                 and there.st_size == len(self.content)
             ):
+                self.names = there.st_nlink
                 times = (there.st_mtime_ns, there.st_ctime_ns)
                 if times == self._settled:
                     return self._document
@@ -103,6 +107,7 @@ class Source:
         self._document = document
         self._settled = (0, 0)
         self.mark = _mark(found)
+        self.names = found.st_nlink
         if _KEEPS:
             self._descriptor = descriptor
         else:
@@ -118,7 +123,8 @@ class Source:
         self.close()
         self.mark = None
         self.content = b""
-        descriptor = open_to_look(self.path)
+        self.names = 1
+        descriptor = open_to_look(self.path, named_twice=True)
         if descriptor is None:
             return EMPTY
         try:

@@ -16,6 +16,9 @@ MOST_BYTES: Final = 64 * 1024 * 1024
 _INDENT: Final = 4
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
+_TEXT: Final = frozenset({str})
+_PLAIN: Final = frozenset({str, int, float, bool, type(None)})
+
 
 def parse_object(content: bytes, name: str) -> dict[str, Any]:
     """Return the object that ``content`` is; ``name`` is the file's name, for messages.
@@ -90,7 +93,19 @@ def render_object(document: dict[str, Any]) -> bytes:
 
 def is_flat(group: dict[str, Any]) -> bool:
     """Tell whether a group holds plain values alone, so that a copy of it is its own."""
-    return not any(isinstance(value, (dict, list)) for value in group.values())
+    return _PLAIN.issuperset(map(type, group.values()))
+
+
+def is_plain(document: dict[str, Any]) -> bool:
+    """Tell whether a document holds flat groups and plain values alone, under keys that are text.
+
+    Its text is then read as just what it is.
+    """
+    return _TEXT.issuperset(map(type, document)) and all(
+        type(value) in _PLAIN
+        or (type(value) is dict and is_flat(value) and _TEXT.issuperset(map(type, value)))
+        for value in document.values()
+    )
 
 
 def kind_of(value: object) -> str:

@@ -86,12 +86,13 @@ def open_private(path: Path) -> int:
     return descriptor
 
 
-def open_to_look(path: Path) -> int | None:
+def open_to_look(path: Path, *, named_twice: bool = False) -> int | None:
     """Open a regular file for reading only, also on a read-only disk; None when there is none.
 
-    Raises as :func:`open_private` does, except that the file may be another user's.
+    Raises as :func:`open_private` does, except that the file may be another user's, and, with
+    ``named_twice``, have other names: looking at it changes none of them.
     """
-    _refuse_what_is_no_file(path)
+    _refuse_what_is_no_file(path, named_twice=named_twice)
     try:
         return os.open(path, os.O_RDONLY | _CAREFUL)
     except FileNotFoundError:
@@ -100,7 +101,7 @@ def open_to_look(path: Path) -> int | None:
         raise trouble("open", path, error) from error
 
 
-def _refuse_what_is_no_file(path: Path) -> None:
+def _refuse_what_is_no_file(path: Path, *, named_twice: bool = False) -> None:
     # Looked at before opening, because opening a device can already do something.
     try:
         found = os.lstat(path)
@@ -108,16 +109,16 @@ def _refuse_what_is_no_file(path: Path) -> None:
         return
     except OSError as error:
         raise trouble("look at", path, error) from error
-    _refuse(path, found)
+    _refuse(path, found, named_twice=named_twice)
 
 
-def _refuse(path: Path, found: os.stat_result) -> None:
+def _refuse(path: Path, found: os.stat_result, *, named_twice: bool = False) -> None:
     for is_kind, words in _NOT_A_FILE:
         if is_kind(found.st_mode):
             raise RefusedError(
                 f"{path} is {words}, not a file of our own: move it away, then retry"
             )
-    if found.st_nlink > 1:
+    if found.st_nlink > 1 and not named_twice:
         raise RefusedError(
             f"{path} has a second name (hard link): writing would change another file; move it away"
         )

@@ -12,6 +12,7 @@ import pytest
 
 from framework0.errors import JsonFileBroken, LockHeld, RefusedError, WorkspaceError
 from framework0.jsonfile import JsonFile
+from framework0.jsonfile.replacing import Former
 from framework0.jsonfile.text import MOST_BYTES
 
 # What is in the file, and what is said of it behind its name.
@@ -92,6 +93,53 @@ def test_the_good_copy_is_offered_and_is_the_state_before_the_last_change(path):
     assert caught.value.good_copy == str(file.good_copy)
     os.replace(file.good_copy, path)
     assert file.read() == {"g": {"a": 1}}
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_the_good_copy_is_a_file_of_its_own_also_where_files_have_one_name_only(
+    links, path, monkeypatch
+):
+    if not links:
+
+        def refuse(*_):
+            raise PermissionError(errno.EPERM, os.strerror(errno.EPERM))
+
+        monkeypatch.setattr(os, "link", refuse)
+    file = JsonFile(path)
+    for value in range(4):
+        file.set("g", "a", value=value)
+        before = {} if value == 0 else {"g": {"a": value - 1}}
+        assert before == (JsonFile(file.good_copy).read() if value else {})
+    assert path.stat().st_nlink == file.good_copy.stat().st_nlink == 1
+    with open(path, "r+b") as opened:
+        opened.truncate(3)
+    assert JsonFile(file.good_copy).read() == {"g": {"a": 2}}
+    assert stat.S_IMODE(file.good_copy.stat().st_mode) == 0o600
+    assert [name for name in os.listdir(path.parent) if name.endswith(".draft")] == []
+
+
+def test_a_state_before_whose_holder_died_takes_its_place_with_the_next_change(path, monkeypatch):
+    file = JsonFile(path)
+    file.set("g", "a", value=1)
+    file.set("g", "a", value=2)
+
+    def die(_):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Former, "put", die)
+        with pytest.raises(KeyboardInterrupt):
+            file.set("g", "a", value=3)
+    file.close()
+    assert JsonFile(file.good_copy).read() == {"g": {"a": 1}}
+    other = JsonFile(path)
+
+    def look(document):
+        assert document == {"g": {"a": 3}}
+        assert JsonFile(file.good_copy).read() == {"g": {"a": 2}}
+
+    other.change(look)
+    assert [name for name in os.listdir(path.parent) if name.endswith(".draft")] == []
 
 
 def test_a_good_copy_that_is_broken_itself_is_not_offered(path):

@@ -79,9 +79,16 @@ KILLED_AT = """
 import os, signal, sys
 from pathlib import Path
 from framework0.jsonfile import JsonFile
+from framework0.jsonfile.batch import Batch
 from framework0.jsonfile.box import Box
-from framework0.jsonfile.replacing import Draft
-owner, name = {"draft": (Draft, "put"), "put": (Box, "reply"), "told": (Box, "forget_intent")}[sys.argv[2]]
+from framework0.jsonfile.replacing import Draft, Former
+owner, name = {
+    "linked": (Batch, "_refuse_without_lock"),
+    "draft": (Draft, "put"),
+    "former": (Former, "put"),
+    "put": (Box, "reply"),
+    "told": (Box, "forget_intent"),
+}[sys.argv[2]]
 file = JsonFile(Path(sys.argv[1]))
 def ready(document):
     print("held", flush=True)
@@ -93,7 +100,10 @@ file.change(ready)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("moment", "holder"), [("draft", None), ("put", True), ("told", True)])
+@pytest.mark.parametrize(
+    ("moment", "holder"),
+    [("linked", None), ("draft", None), ("former", True), ("put", True), ("told", True)],
+)
 def test_a_holder_killed_around_the_replacement_has_the_posted_change_made_once(
     moment, holder, tmp_path
 ):
@@ -124,5 +134,8 @@ def test_a_holder_killed_around_the_replacement_has_the_posted_change_made_once(
     assert waiting.communicate(timeout=60)[0] == "11\n"
     file = JsonFile(path)
     assert (file.get("n"), file.get("holder")) == (11, holder)
+    if holder:
+        # Whoever came next has given the copy its place: it is the state before the holder's change.
+        assert JsonFile(file.good_copy).get("n") == 10
     assert file.increment("n") == 12
     assert [name for name in os.listdir(tmp_path) if name.endswith(".draft")] == []
