@@ -48,6 +48,19 @@ def alternate(repeats, *measures):
     return results
 
 
+def paired(pairs, one, other):
+    """Call both right after one another, each first as often as the other; return the results of each.
+
+    What changes slowly on the machine is then in both of a pair, and their ratio says little of it.
+    """
+    results = [], []
+    for number in range(pairs):
+        order = (0, 1) if number % 2 == 0 else (1, 0)
+        for side in order:
+            results[side].append((one, other)[side]())
+    return results
+
+
 def series(repeats, *measures):
     """Likewise, for measures that return seconds."""
     return [Series(found) for found in alternate(repeats, *measures)]

@@ -84,8 +84,7 @@ def pool(folder, workers, durability="full", executor="process", peak=False, mea
     before, started = processor(), perf_counter()
     result = start_run(recipe, workspace=space, options=options)
     whole, used = perf_counter() - started, processor() - before
-    if not result.ok:
-        raise SystemExit(f"the run {result.state}")
+    result.raise_for_state()
     looked = memory.end() if peak else 0
     return {"seconds": watch.seconds, "whole": whole, "processor": used, "peak": looked}
 
