@@ -34,6 +34,7 @@ TABLES = {
     "clusters": "clusters",
     "server": "server",
     "jsonfile": "jsonfile",
+    "machine": "machine",
 }
 
 
@@ -73,6 +74,7 @@ class Sizes(NamedTuple):
     idle: int = 2_000
     seconds: float = 2.0
     counters: tuple[int, ...] = (1, 8, 32)
+    lives: int = 200
 
 
 def tiny(scratch):
@@ -103,6 +105,7 @@ def tiny(scratch):
         idle=20,
         seconds=0.2,
         counters=(1, 4),
+        lives=5,
     )
 
 

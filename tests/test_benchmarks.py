@@ -43,6 +43,7 @@ TABLES = {
     "store": ("as a server commits them", "one in flight", "as of any", "delta of", "as kept"),
     "server": ("Starlette",),
     "jsonfile": ("unchanged file of 100 kB", "by 4 processes, synced", "longest wait", "diskcache"),
+    "machine": ("lives of nodes, 5 in a circle", "write, fsync, replace"),
     "context": ("set a key", "get a key, in memory", "as of any version", "dict, list and lock"),
 }
 

@@ -108,9 +108,10 @@ class Host(Protocol):
         """Make a call and wait for its end."""
 
     def stop(self) -> None:
-        """End the call that is going on, if there is one; another thread calls this.
+        """End the call that is going on, if there is one, and make no more; another thread calls this.
 
-        Its answer is then a fault of kind ``cancelled``, unless it has ended by itself meanwhile.
+        Its answer is then a fault of kind ``cancelled``, unless it has ended by itself meanwhile. A call
+        that is asked for later is answered so at once.
         """
 
     def close(self) -> None:

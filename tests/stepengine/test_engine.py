@@ -138,6 +138,7 @@ def test_what_nodes_write_meanwhile_stays_and_does_not_direct_the_engine(machine
     assert made.own["visits"] == {"b": 1}
 
 
+@pytest.mark.slow
 def test_others_may_change_the_file_all_the_time(machine):
     stop = threading.Event()
     counted = []

@@ -187,6 +187,7 @@ def check_file(instance):
     assert instance.shown["current_step_state"] in STEP_STATES
 
 
+@pytest.mark.slow
 @settings(max_examples=100, deadline=None)
 @given(machine=MACHINES)
 def test_a_machine_does_what_the_interpreter_says(folders, machine):
@@ -211,6 +212,7 @@ def test_a_machine_does_what_the_interpreter_says(folders, machine):
     assert instance.own["visits"] == counted
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(machine=MACHINES)
 def test_single_steps_change_nothing_but_the_pauses(folders, machine):
@@ -224,6 +226,7 @@ class Killed(BaseException):
     """The process is gone: nothing after this moment has happened."""
 
 
+@pytest.mark.slow
 @settings(max_examples=80, deadline=None)
 @given(machine=MACHINES, moments=st.lists(st.integers(1, 25), min_size=1, max_size=3))
 def test_whenever_it_is_killed_it_goes_on_and_calls_nothing_less_and_nothing_else(

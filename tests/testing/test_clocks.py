@@ -9,6 +9,8 @@ from queue import SimpleQueue
 import pytest
 
 from framework0.runner import SystemClock
+from framework0.stepengine import SystemClock as MachineClock
+from framework0.stepengine.stopping import Stop
 from framework0.testing import FakeClock
 
 SHORT = 0.02
@@ -134,3 +136,24 @@ def test_an_appointment_may_make_another(queue):
     clock.at(1.0, lambda: clock.at(2.0, lambda: queue.put(second)))
     assert clock.take(queue, 10.0) is second
     assert clock.monotonic() == 2.0
+
+
+class MachineReal(Real):
+    """The system's clock as the step engine has it."""
+
+    def __init__(self):
+        self.clock = MachineClock()
+
+
+@pytest.mark.parametrize("kind", [MachineReal, Fake])
+def test_a_wait_of_a_machine_lasts_as_long_as_asked_or_until_it_is_stopped(kind):
+    scene, stop = kind(), Stop()
+    start = scene.clock.monotonic()
+    assert not scene.clock.wait(SHORT, stop.wait)
+    assert scene.clock.monotonic() - start >= SHORT * 0.9
+    assert not scene.clock.wait(-1.0, stop.wait)
+    scene.later(SHORT, stop.ask)
+    assert scene.clock.wait(3600.0, stop.wait)
+    assert scene.clock.wait(3600.0, stop.wait)
+    assert scene.clock.monotonic() - start < 60
+    assert scene.clock.now() > 1_000_000_000
