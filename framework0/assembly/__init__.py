@@ -27,7 +27,12 @@ if TYPE_CHECKING:
     from framework0.assembly.lineage import Source as Source
     from framework0.assembly.lineage import Written as Written
     from framework0.assembly.lineage import lineage_of as lineage_of
+    from framework0.assembly.machines import MachineOptions as MachineOptions
+    from framework0.assembly.machines import MachineSession as MachineSession
+    from framework0.assembly.machines import refuse_machine as refuse_machine
+    from framework0.assembly.machines import run_machine as run_machine
     from framework0.assembly.pausing import where_it_stands as where_it_stands
+    from framework0.assembly.recipe_nodes import RunRecipe as RunRecipe
     from framework0.assembly.recipes import as_workspace as as_workspace
     from framework0.assembly.recipes import check_recipe as check_recipe
     from framework0.assembly.recipes import checked as checked
@@ -63,9 +68,12 @@ _HOMES = {
     "CODE_FOLDER": "reproducing",
     "CONTEXT_FILE": "reproducing",
     "Comparison": "comparing",
+    "MachineOptions": "machines",
+    "MachineSession": "machines",
     "Made": "lineage",
     "Options": "session",
     "Proof": "chaos",
+    "RunRecipe": "recipe_nodes",
     "RunResult": "result",
     "Source": "lineage",
     "StepResult": "result",
@@ -94,11 +102,13 @@ _HOMES = {
     "prove": "chaos",
     "recipe_of": "authoring",
     "recorded_recipe": "recipes",
+    "refuse_machine": "machines",
     "reproduce": "reproducing",
     "rerun": "running",
     "resolve_inputs": "inputs",
     "resume_run": "running",
     "roots_of": "retention",
+    "run_machine": "machines",
     "run_recipe": "running",
     "shared_context": "sharing",
     "sources_for": "recipes",
@@ -115,9 +125,12 @@ __all__ = [
     "CODE_FOLDER",
     "CONTEXT_FILE",
     "Comparison",
+    "MachineOptions",
+    "MachineSession",
     "Made",
     "Options",
     "Proof",
+    "RunRecipe",
     "RunResult",
     "Source",
     "StepResult",
@@ -146,11 +159,13 @@ __all__ = [
     "prove",
     "recipe_of",
     "recorded_recipe",
+    "refuse_machine",
     "reproduce",
     "rerun",
     "resolve_inputs",
     "resume_run",
     "roots_of",
+    "run_machine",
     "run_recipe",
     "shared_context",
     "sources_for",

@@ -34,7 +34,7 @@ def code_name(step: Step) -> str:
         return f"{step.module}:{step.function}"
     if step.kind == "recipe":
         return f"recipe {step.recipe}"
-    return "" if step.kind in ("shell", "approval") else f"type {step.kind}"
+    return "" if step.kind in ("shell", "approval", "step_engine") else f"type {step.kind}"
 
 
 class CodeReader:

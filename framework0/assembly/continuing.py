@@ -186,6 +186,10 @@ class Continuing:
         stays: bool = False,
     ) -> None:
         header = history.header
+        if "machine" in header.options:
+            from framework0.assembly.machines import refuse_machine
+
+            refuse_machine(header)
         self.run_id = header.run_id
         take_stored(options, header.options)
         self.recipe = recorded_recipe(header.recipe_text, header.recipe_file)

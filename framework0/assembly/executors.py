@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from typing import Any
 
-    from framework0.assembly.session import Options
+    from framework0.assembly.session import Options, Session
     from framework0.runner import Executor, Job, Outcome
 
     Around = Callable[[Job], AbstractContextManager[None]]
@@ -22,7 +22,7 @@ class Executors:
     ``roots`` are the folders a process looks for user code in; ``later`` queues work for the thread
     that waits for the run; ``answer_of(node)`` is what a person answered to an approval;
     ``reader_of(step)`` names a step that reads the result of another one. ``around`` is what jobs in
-    this process are performed in, if anything.
+    this process are performed in, if anything. ``session`` is the run, which its machines are parts of.
     """
 
     def __init__(
@@ -32,7 +32,9 @@ class Executors:
         answer_of: Callable[[int], Any] = lambda _: None,
         reader_of: Callable[[str], str | None] = lambda _: None,
         options: Options | None = None,
+        session: Session | None = None,
     ) -> None:
+        self._session = session
         self._reader_of = reader_of
         self._answer_of = answer_of
         self._roots = roots
@@ -81,11 +83,23 @@ class Executors:
             from framework0.runner.executors import PoolExecutor, ProcessExecutor
 
             return PoolExecutor(self._roots, ProcessExecutor(self._roots), self._reader_of)
+        if name in ("approval", "machine"):
+            return self._make_for_type(name)
+        raise UsageError(f"there is no executor {name!r}: use thread, process or serial")
+
+    def _make_for_type(self, name: str) -> Executor:
+        """Return what runs the steps of one type, which none of the others could."""
         if name == "approval":
             from framework0.runner.executors import AnswerExecutor
 
             return AnswerExecutor(self._answer_of)
-        raise UsageError(f"there is no executor {name!r}: use thread, process or serial")
+        from functools import partial
+
+        from framework0.assembly.machine_steps import MachineStep
+        from framework0.runner.machines import MachineExecutor
+
+        assert self._session is not None
+        return MachineExecutor(partial(MachineStep, self._session))
 
 
 def _walls_of(options: Options) -> Mapping[str, Any] | None:

@@ -78,6 +78,10 @@ def reproduce(
             f"sandbox: read the code, and when you trust it, run the recipe without --untrusted; "
             f"`framework0 logs {header.run_id}` shows what the step said"
         )
+    if "machine" in header.options:
+        from framework0.assembly.machines import refuse_machine
+
+        refuse_machine(header)
     recipe = recorded_recipe(header.recipe_text, header.recipe_file)
     wanted = _find(history, recipe, name, attempt)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
@@ -93,14 +97,14 @@ def reproduce(
 
 def _find(history: RunHistory, recipe: Recipe, name: str, attempt: int | None) -> Attempted:
     node, step, item, index = _node_of(history, recipe, name)
-    if step.kind in ("recipe", "approval"):
-        what = (
-            "runs a recipe: reproduce a step of the inner run, "
-            f"`framework0 show {history.header.run_id}.{node}`"
-            if step.kind == "recipe"
-            else "asks a person and runs nothing"
-        )
-        raise UsageError(f"step {name!r} {what}")
+    inner = f"`framework0 show {history.header.run_id}.{node}`"
+    elsewhere = {
+        "recipe": f"runs a recipe: reproduce a step of the inner run, {inner}",
+        "approval": "asks a person and runs nothing",
+        "step_engine": f"runs a machine, whose state is in its instance's folder: {inner}",
+    }
+    if step.kind in elsewhere:
+        raise UsageError(f"step {name!r} {elsewhere[step.kind]}")
     if step.foreach is not None and index is None:
         raise UsageError(f"step {name!r} runs once for each item: name one, as in '{name}[0]'")
     records = [one for one in history.attempts if one.node == node and one.attempt]

@@ -203,6 +203,7 @@ def resume_run(
     space = as_workspace(workspace)
     with journal_of(space, options) as journal:
         header = (history := journal.read(run_id)).header
+        _refuse_machine(header)
         if history.summary.state == "paused":
             raise UsageError(f"run {run_id} is paused: `framework0 continue {run_id}` goes on")
         if options.edited != "recorded":
@@ -263,6 +264,13 @@ def _inputs_again(header: RunHeader, options: Options) -> Mapping[str, Any]:
     from framework0.assembly.handed import inputs_again
 
     return inputs_again(header, options.handed)
+
+
+def _refuse_machine(header: RunHeader) -> None:
+    if "machine" in header.options:
+        from framework0.assembly.machines import refuse_machine
+
+        refuse_machine(header)
 
 
 def _tell_what_holds(finished: int, options: Options) -> None:
@@ -342,6 +350,7 @@ def rerun(
     with journal_of(space, options) as journal:
         history = journal.read(run_id)
         header = history.header
+        _refuse_machine(header)
         given = _inputs_again(header, options)
         take_stored(options, header.options)
         if failed_only:

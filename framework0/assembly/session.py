@@ -186,6 +186,8 @@ class Session:
         self.recorder = recorder
         self.options = options
         self.limits = limits
+        # Steps whose machine has paused in this session: another attempt must not go past that.
+        self.paused_machines: set[int] = set()
         self._keeping: Keeping | None = None
         self._first_kept = Lock()
         self.run = self._join()
@@ -204,7 +206,7 @@ class Session:
         state = make_state(self.plan, limit=limit, asks_status=_asks_status(self.recipe))
         roots = [str(root) for root in code_roots(self.workspace, self.recipe.file)]
         self.usercode = UserCode(() if options.untrusted else roots)
-        self.executors = Executors(roots, self._later, self._answer, self._reader_of, options)
+        self.executors = Executors(roots, self._later, self._answer, self._reader_of, options, self)
         folder = self.workspace.run_folder(self.run_id) / "logs"
         self.masker = self._masker()
         make_workshop = Workshop if limits is None else limits.make_workshop

@@ -75,6 +75,11 @@ def _problems(recipe: Recipe) -> Iterator[str]:
                 f"{_place(recipe, step.name)}: step {step.name!r} runs another recipe, which an "
                 "untrusted run may not: run that recipe by itself, with --untrusted"
             )
+        elif step.kind == "step_engine":
+            yield (
+                f"{_place(recipe, step.name)}: step {step.name!r} runs a machine, whose nodes have no walls "
+                "around them: an untrusted run may not"
+            )
         elif step.policy.executor not in (None, "process"):
             yield (
                 f"{_place(recipe, step.name)}: step {step.name!r} asks for executor "

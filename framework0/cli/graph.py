@@ -76,6 +76,12 @@ def _of_run(arguments: Namespace) -> Flow:
     with opened(arguments) as (_, journal):
         run_id = chosen_run(journal, arguments.what)
         story = RunStory(journal.read(run_id))
+    if story.machine is not None:
+        from framework0.errors import UsageError
+
+        raise UsageError(
+            f"run {run_id} is of a machine: `framework0 step draw {story.machine['instance']}` draws it"
+        )
     if story.plan is None:
         raise WorkspaceError(
             f"the recipe of run {run_id} is of another version and cannot be drawn: "

@@ -149,6 +149,8 @@ def _where(plan: Plan, node: int, default: str) -> str:
         return "process"
     if step.kind == "recipe":
         return "thread"
+    if step.kind == "step_engine":
+        return "machine"
     if policy.executor is not None:
         return policy.executor
     own = policy.timeout is not None or bool(policy.env) or policy.cwd is not None

@@ -50,6 +50,10 @@ def explain(
 
     ``known`` keeps the paths found so far, for a caller who explains many steps.
     """
+    if story.machine is not None:
+        from framework0.cli.visits import explain_node
+
+        return explain_node(story, step)
     path = cause_path(story, step, {} if known is None else known)
     reasons = [
         *_choices(story, step),

@@ -56,6 +56,10 @@ def execute(arguments: Namespace) -> int:
     with opened(arguments) as (_, journal):
         run_id = chosen_run(journal, arguments.run, may_be_resumed)
         history = journal.read(run_id)
+    if "machine" in history.header.options:
+        from framework0.assembly import refuse_machine
+
+        refuse_machine(history.header)
     if arguments.dry_run:
         return show_what_holds(history, arguments)
     if history.summary.state == "succeeded":

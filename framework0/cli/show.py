@@ -133,7 +133,11 @@ def _summary(story: RunStory) -> Iterator[str]:
         f"{count} {state.replace('_', ' ')}" for state, count in story.counts().items()
     )
     yield f"run {header.run_id} {story.state}: {counts}"
-    yield f"  recipe   {header.recipe_name} ({header.recipe_file or 'no file'})"
+    if story.machine is None:
+        yield f"  recipe   {header.recipe_name} ({header.recipe_file or 'no file'})"
+    else:
+        yield f"  {header.recipe_name} ({header.recipe_file})"
+        yield f"  library  {story.machine['library']}"
     if header.name:
         yield f"  name     {header.name}"
     yield f"  began    {_times(story)}"
@@ -153,7 +157,7 @@ def _summary(story: RunStory) -> Iterator[str]:
     if header.inputs:
         given = (f"{name}={json.dumps(value)}" for name, value in header.inputs.items())
         yield f"  inputs   {' '.join(given)}"
-    if story.recipe is None:
+    if story.recipe is None and story.machine is None:
         yield "  its recipe can no longer be read: only steps with a record are listed"
 
 
@@ -184,11 +188,13 @@ def _steps_table(story: RunStory, *, everything: bool) -> str:
             step for step in steps if step.state not in ("succeeded", "cached", "pending")
         ]
         steps = remarkable[:SHOWN_STEPS]
+    what, tries = ("STEP", "TRIES") if story.machine is None else ("NODE", "VISITS")
+    one = "attempt" if story.machine is None else "visit"
     shown = table(
-        ["STEP", "STATE", "TRIES", "TIME", "WHY"],
-        [_row(step, story.waits.get(step.node, "")) for step in steps],
+        [what, "STATE", tries, "TIME", "WHY"],
+        [_row(step, story.waits.get(step.node, ""), one) for step in steps],
         columns=columns_of(sys.stdout),
-        right="TRIES TIME",
+        right=f"{tries} TIME",
         colors=state_colors(sys.stdout),
     )
     left_out = len(story.steps) - len(steps)
@@ -197,7 +203,7 @@ def _steps_table(story: RunStory, *, everything: bool) -> str:
     return shown
 
 
-def _row(step: StepStory, waits: str) -> list[str]:
+def _row(step: StepStory, waits: str, one: str) -> list[str]:
     from framework0.cli.times import seconds_text
 
     last = step.last
@@ -207,20 +213,20 @@ def _row(step: StepStory, waits: str) -> list[str]:
         step.state.replace("_", " "),
         str(step.begun) if step.begun else "",
         seconds_text(last.outcome.seconds) if last is not None and timed else "",
-        in_flight(step) or waits or step.why,
+        in_flight(step, one) or waits or step.why,
     ]
 
 
-def in_flight(step: StepStory) -> str:
+def in_flight(step: StepStory, one: str = "attempt") -> str:
     """Return which attempt is going on, or was when the process died; empty if none."""
     recorded = max((record.attempt for record in step.attempts), default=0)
-    if step.begun <= recorded:
+    if step.begun <= recorded or step.state == "paused":
         return ""
     if step.state == "running":
-        return f"attempt {step.begun} is going on"
+        return f"{one} {step.begun} is going on"
     if step.state == "interrupted":
-        return f"attempt {step.begun} was in flight when the process ended"
-    return f"attempt {step.begun} was left behind"
+        return f"{one} {step.begun} was in flight when the process ended"
+    return f"{one} {step.begun} was left behind"
 
 
 def _failures(story: RunStory) -> Iterator[str]:
@@ -239,6 +245,11 @@ def _next_steps(story: RunStory) -> Iterator[str]:
     from framework0.cli.story import RESUMABLE
 
     run_id = story.header.run_id
+    if story.machine is not None:
+        from framework0.cli.visits import next_lines
+
+        yield from next_lines(story)
+        return
     if story.state == "running":
         yield f"to watch it:            `framework0 logs -f {run_id}`"
         yield f"to stop it:             `framework0 cancel {run_id}`"
@@ -273,6 +284,10 @@ def story_facts(story: RunStory) -> dict[str, Any]:
 def _pause_facts(story: RunStory) -> dict[str, Any]:
     if story.state != "paused":
         return {}
+    if story.machine is not None:
+        from framework0.cli.visits import pause_facts
+
+        return {"stops": pause_facts(story)}
     from framework0.cli.pauses import stops
 
     return {"stops": stops(story.plan, story.history)}

@@ -2,6 +2,8 @@
 
 examples:
   framework0 step check machines/press
+  framework0 step run machines/press
+  framework0 step status machines/press
   framework0 step params machines/press global_parameters run_step_count -i
 """
 
@@ -16,6 +18,12 @@ if TYPE_CHECKING:
 
 ACTIONS: Final[Mapping[str, str]] = {
     "check": "show every mistake of a machine at its place, without running it",
+    "run": "run a machine from its beginning",
+    "resume": "go on with a machine from where it stands",
+    "status": "show how a machine stands",
+    "reset": "have a machine begin anew",
+    "draw": "draw the nodes and arrows of a machine, and where it is",
+    "scaffold": "make step-node files from a DOT file",
     "params": "read, set and count parameters",
 }
 """What can be done, in the order in which a person meets it, each with its one line of help.

@@ -21,6 +21,9 @@ from framework0.runner import (
 from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from framework0.recipe import Recipe
     from framework0.runner import AttemptRecord, RunHeader, RunHistory
 
@@ -71,7 +74,9 @@ class RunStory:
         self.history = history
         self.header: RunHeader = history.header
         self.state = history.summary.state
-        self.recipe = _recipe(history.header)
+        # What is known of the machine whose run this is; None for the run of a recipe.
+        self.machine: Mapping[str, Any] | None = history.header.options.get("machine")
+        self.recipe = _recipe(history.header) if self.machine is None else None
         self.plan = None if self.recipe is None else _plan(self.recipe, history.header)
         self._records: dict[int, list[AttemptRecord]] = {}
         for record in history.attempts:
@@ -127,6 +132,10 @@ class RunStory:
 
     def _names(self) -> dict[int, str]:
         plan = self.plan
+        if self.machine is not None:
+            from framework0.runner.machines import known_nodes
+
+            return dict(enumerate(known_nodes(self.history)))
         if plan is not None:
             order = sorted(range(len(plan)), key=lambda node: (plan.phase[node], plan.rank[node]))
             return {node: plan.steps[node].name for node in order}

@@ -85,6 +85,10 @@ def _headline(story: RunStory) -> Sequence[str]:
     if story.state == "cancelled":
         lines += _called_off(story)
     if story.state == "paused":
+        if story.machine is not None:
+            from framework0.cli.visits import pause_lines as machine_pause_lines
+
+            return [*lines, *machine_pause_lines(story)]
         from framework0.cli.pauses import pause_lines
 
         lines += pause_lines(story.plan, story.history)

@@ -27,7 +27,10 @@ ALLOWED: Final = frozenset(
 """Keys that mean something to an approval: nothing runs, so most rules of running do not."""
 
 _REPORTED: Final = frozenset(
-    {"module", "function", "args", "command", "shell", "exit_codes", "recipe"}
+    {
+        *("module", "function", "args", "command", "shell", "exit_codes", "recipe"),
+        *("instance", "library", "first_node", "results", "mirror"),
+    }
 )
 """Keys of other types of step, about which more has been said."""
 

@@ -52,6 +52,9 @@ def check_cache(findings: Findings, step: Step, raw: Mapping[str, Any], path: Pa
     """Report a ``cache`` where there is nothing to take from one."""
     if step.policy.cache is None or "cache" not in raw:
         return
+    if step.kind == "step_engine":
+        # Said already, with what else means nothing to a machine.
+        return
     if step.kind == "approval":
         why, hint = "an approval is asked for each time", "take cache away"
     elif step.phase != MAIN:

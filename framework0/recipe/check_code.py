@@ -86,7 +86,7 @@ class Code:
                 continue
             target = self.target(step)
             if target is None:
-                if step.kind not in {"shell", "recipe", "approval"}:
+                if step.kind not in {"shell", "recipe", "approval", "step_engine"}:
                     reason = f"the code of type {step.kind} is not in this workspace"
                     self.unchecked.add(reason, step.name)
                 continue

@@ -6,7 +6,7 @@ A key may also come from outside (a shared context), so whatever is found here i
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.recipe.check_findings import did_you_mean
 from framework0.recipe.check_values import clipped
@@ -84,6 +84,8 @@ class ContextKeys:
             elif step.kind == "recipe":
                 self.unknown_writers.append(step.position)
                 self.unchecked.add(NESTED, step.name)
+            elif step.kind == "step_engine":
+                self._take_machine(step)
             elif step.kind not in ("shell", "approval"):
                 self.unknown_writers.append(step.position)
             if step.policy.success_keys:
@@ -115,6 +117,15 @@ class ContextKeys:
             path = (*self.steps.path(position), "function" if step.kind == "python" else "type")
             for key, place in facts.reads.items():
                 self.reads.append(_Read(position, (key,), path, source=place))
+
+    def _take_machine(self, step: Step) -> None:
+        """Note the keys that a machine leaves; which ones a mirror makes, only its nodes know."""
+        machine: Any = step.args
+        path = (*self.steps.path(step.position), "results")
+        for key in machine["results"]:
+            self.writers.setdefault(key, {})[step.position] = (*path, key)
+        if machine["mirror"]:
+            self.unknown_writers.append(step.position)
 
     def _take_named(self, step: Step, param: str) -> None:
         """Note the key that a param names; one that an expression makes is not known."""

@@ -79,7 +79,7 @@ class Expressions:
                 self.check_value(step, cache.get(name), (*path, "cache", name), each)
         if not step.templated:
             return
-        for name in ("args", "command", "env", "prompt"):
+        for name in ("args", "command", "env", "prompt", "instance", "library", "first_node"):
             if name in raw:
                 self.check_value(step, raw[name], (*path, name), each)
 

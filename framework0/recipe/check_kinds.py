@@ -18,6 +18,7 @@ NEEDS: Final[Mapping[str, tuple[str, ...]]] = {
     "shell": ("command",),
     "recipe": ("recipe",),
     "approval": ("prompt",),
+    "step_engine": ("instance",),
 }
 
 OWN: Final[Mapping[str, tuple[str, ...]]] = {
@@ -25,6 +26,7 @@ OWN: Final[Mapping[str, tuple[str, ...]]] = {
     "shell": ("command", "shell", "exit_codes"),
     "recipe": ("recipe", "args"),
     "approval": ("prompt", "choices", "approvers", "on_timeout"),
+    "step_engine": ("instance", "library", "first_node", "args", "results", "mirror"),
 }
 """The keys of :data:`SPECIAL` that mean something to a type; other types take only ``args``."""
 
@@ -85,6 +87,9 @@ _OTHER_WORDS: Final = {
     "approve": "approval",
     "manual": "approval",
     "gate": "approval",
+    "machine": "step_engine",
+    "state_machine": "step_engine",
+    "octo": "step_engine",
 }
 
 

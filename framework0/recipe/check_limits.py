@@ -82,7 +82,8 @@ def check_limits(
                 hint=f"put {name} on the steps of {clipped(step.recipe or 'that recipe')}",
             )
         return
-    _check_process(findings, step, raw, path)
+    if step.kind != "step_engine":
+        _check_process(findings, step, raw, path)
     if step.policy.pool is not None and pools is not None:
         _check_pool(findings, step.policy.pool, raw["pool"], (*path, "pool"), pools)
 

@@ -39,10 +39,11 @@ from framework0.recipe.key import Key as Key
 from framework0.recipe.key import table as table
 from framework0.recipe.limit_keys import LIMIT_KEYS, LOG_KEY, RUN_LIMIT_KEYS
 from framework0.recipe.limit_keys import POOL_KEYS as POOL_KEYS
+from framework0.recipe.machine_keys import MACHINE_KEYS
 from framework0.recipe.model import ORDER_GRAPH, ORDER_SEQUENCE
 
 EXECUTORS: Final = ("thread", "process", "serial")
-BUILTIN_KINDS: Final = ("python", "shell", "recipe", "approval")
+BUILTIN_KINDS: Final = ("python", "shell", "recipe", "approval", "step_engine")
 BREAKPOINTS: Final = ("before", "after")
 TIMEOUT_ANSWERS: Final = ("fail", "approve", "reject")
 INPUT_TYPES: Final = ("string", "integer", "number", "boolean", "list", "mapping")
@@ -240,7 +241,7 @@ STEP_KEYS: Final = table(
     Key(
         "type",
         TEXT,
-        "What kind of step it is: python, shell, recipe, approval, or one of the workspace's.",
+        "What kind of step it is: python, shell, recipe, approval, step_engine, or one of the workspace's.",
         "shell",
         default="python",
     ),
@@ -345,6 +346,7 @@ STEP_KEYS: Final = table(
         default="fail",
         choices=TIMEOUT_ANSWERS,
     ),
+    *MACHINE_KEYS.values(),
     Key("description", TEXT, "What the step is for.", "Read the raw numbers"),
 )
 

@@ -100,11 +100,12 @@ DEFAULT_POLICY: Final = Policy()
 class Step:
     """One step as checked. Treat as immutable.
 
-    ``kind`` is the recipe's ``type``: ``python``, ``shell``, ``recipe``, ``approval`` or a registered
-    scriptlet.
+    ``kind`` is the recipe's ``type``: ``python``, ``shell``, ``recipe``, ``approval``, ``step_engine``
+    or a registered scriptlet.
     ``position`` counts all steps of the file from 0, ``finally`` and ``on_failure`` included.
     ``args`` is a mapping (keyword arguments, or a scriptlet's params), a tuple (positional), or None.
-    An approval has its question in ``args``: prompt, choices, approvers, timeout, on_timeout.
+    An approval has its question in ``args``: prompt, choices, approvers, timeout, on_timeout. A machine
+    has there: instance, library, first_node, params (its groups), results, mirror.
     A shell step has ``command`` (a tuple: no shell; a string: ``shell: true``); a recipe step has
     ``recipe`` (a path relative to the file) and its inputs in ``args``. Strings anywhere in
     ``args``, ``command``, ``env`` and ``foreach`` may hold ``${{ }}``; ``when`` is a bare expression.

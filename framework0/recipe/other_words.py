@@ -61,5 +61,8 @@ ELSEWHERE: Final[Mapping[str, str]] = {
     "pause": "breakpoint",
     "options": "choices",
     "reviewers": "approvers",
+    "machine": "instance",
+    "first_step_node": "first_node",
+    "outputs": "results",
 }
 """The word elsewhere, and the key here."""

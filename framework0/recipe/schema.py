@@ -240,6 +240,9 @@ def _step(kinds: Collection[str], signatures: SignatureSource | None) -> dict[st
     ]
     question = ("prompt", "choices", "approvers", "on_timeout")
     step["allOf"].append(_when_type("approval", _rules(("prompt",), question)))
+    groups = {"type": ["object", "null"], "additionalProperties": {"type": ["object", "string"]}}
+    machine = ("instance", "library", "first_node", "args", "results", "mirror")
+    step["allOf"].append(_when_type("step_engine", _rules(("instance",), machine, args=groups)))
     for name in sorted(kinds):
         args = _arguments(name, kinds, signatures)
         step["allOf"].append(_when_type(name, _rules((), ("args",), args=args)))
@@ -255,6 +258,7 @@ def _when_type(kind: str, then: dict[str, Any]) -> dict[str, Any]:
 _SPECIAL: Final = (
     *("module", "function", "args", "command", "shell", "exit_codes", "recipe"),
     *("prompt", "choices", "approvers", "on_timeout"),
+    *("instance", "library", "first_node", "results", "mirror"),
 )
 
 

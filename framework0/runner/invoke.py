@@ -216,6 +216,11 @@ def judge(job: Job, target: Target, result: Any) -> Failure | None:
         failure = _scriptlet_failure(result)
         if failure is not None:
             return failure
+    return keys_not_left(job)
+
+
+def keys_not_left(job: Job) -> Failure | None:
+    """Return the failure of an attempt that has not set a context key it has to leave."""
     keys = job.step.policy.success_keys
     if keys and job.context is not None:
         missing = [key for key in keys if job.context.get(key, _MISSING) is _MISSING]

@@ -33,8 +33,11 @@ NOT_KEPT: Final = "result not kept"
 
 IN_THIS_PROCESS: Final = frozenset({"thread", "serial"})
 
-WITHOUT_CALL: Final = frozenset({"shell", "recipe", "approval"})
+WITHOUT_CALL: Final = frozenset({"shell", "recipe", "approval", "step_engine"})
 """Types of step that name no Python code."""
+
+ELSEWHERE: Final = {"shell": "process", "approval": "approval", "step_engine": "machine"}
+"""The executors of those that have one of their own."""
 
 
 def refuse_to_show(masker: Masker, job: Job) -> None:
@@ -343,7 +346,7 @@ class Workshop:
             job.target = self._nested(job)
             job.executor = self._executors("thread")
         else:
-            job.executor = self._executors("process" if step.kind == "shell" else "approval")
+            job.executor = self._executors(ELSEWHERE[step.kind])
 
     def _target(self, step: Step) -> Target:
         key = (step.kind, step.module, step.function)

@@ -53,6 +53,9 @@ MIN_THRESHOLD: Final = 16 * 1024
 MAX_THRESHOLD: Final = 16 * 1024 * 1024
 """SQLite holds more, but reading a run would no longer be quick."""
 
+MAX_VISITS: Final = 10**9
+"""Nodes that a machine passes in its life; at a thousand a second these are eleven days."""
+
 MAX_DAYS: Final = 36_500
 """A century; more is a slip of the unit."""
 
@@ -81,6 +84,7 @@ class Settings(NamedTuple):
     when all together take more than ``artifact_max_bytes`` (0: no bound). ``log_format`` is ``human``
     or ``json`` (empty: nothing is said). ``otel`` tells runs to OpenTelemetry; a page for Prometheus is
     kept at ``metrics_file``, anew every ``metrics_every`` seconds.
+    A machine passes at most ``machine_visits`` nodes in its life (0: as the step engine says).
     Cached results of steps take at most ``cache_max_bytes`` and are good for ``cache_ttl`` seconds (0:
     for ever, unless the step says otherwise).
     """
@@ -104,6 +108,7 @@ class Settings(NamedTuple):
     otel: bool = False
     metrics_file: str = ""
     metrics_every: float = 15.0
+    machine_visits: int = 0
 
 
 class _Wrong(Exception):
@@ -254,6 +259,7 @@ _TELEMETRY: Final[Mapping[str, Callable[[Any], Any]]] = {
 _LIMITS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "result_bytes": _whole(0, MAX_RESULT_BYTES),
     "max_log_bytes": _whole(MIN_LOG_BYTES, MAX_LOG_BYTES),
+    "machine_visits": _whole(1, MAX_VISITS),
 }
 
 

@@ -6,13 +6,12 @@ Nothing of the user's runs before the job is read, and nothing outlives the outc
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
 import socket
 import sys
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
+from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 
 from framework0 import errors
 from framework0.context import check_json
@@ -27,17 +26,14 @@ from framework0.logs import bind
 from framework0.recipe import Policy, Step
 from framework0.runner.invoke import Target, ended_by
 from framework0.runner.invoke import perform as perform_job
+from framework0.runner.processes.leaving import end_process, flush_streams, text_stream
 from framework0.runner.processes.line import Line
 from framework0.runner.seams import FAILED, Failure, Job, Outcome
 from framework0.scriptlets import UserCode
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from io import TextIOWrapper
     from types import FrameType
-
-EXIT_LIMIT: Final = 1
-"""Seconds that exit functions may take after the outcome; then the kernel ends the process."""
 
 
 class Asks(Protocol):
@@ -135,16 +131,16 @@ def main(descriptor: int) -> NoReturn:
     if message is not None:
         context = RemoteContext(line)
         outcome = _perform(message, context)
-        _flush()
+        flush_streams()
         context.tell("outcome", *outcome)
-    _end()
+    end_process()
 
 
 def _perform(message: Mapping[str, Any], context: RemoteContext) -> Outcome:
     job = _job(message, context)
     _listen_for_stop(job)
-    sys.stdout = _stream(1)
-    sys.stderr = _stream(2)
+    sys.stdout = text_stream(1)
+    sys.stderr = text_stream(2)
     sys.argv = [job.name]
     try:
         with UserCode(message["roots"]) as code, bind(None, job.run_id, job.name, job.attempt):
@@ -157,17 +153,6 @@ def _perform(message: Mapping[str, Any], context: RemoteContext) -> Outcome:
     # Importing user code runs it: what it raises, and a stop meanwhile, is the outcome of the attempt.
     except BaseException as error:  # noqa: BLE001
         return ended_by(error, 0.0, 0.0)
-
-
-def _stream(descriptor: int) -> TextIOWrapper:
-    """Return a text stream into the step's log.
-
-    Line by line, so that `logs -f` follows and a killed step's last words are there. The keeper's own
-    streams cannot serve: they were made for what the descriptors were before.
-    """
-    return open(
-        descriptor, "w", buffering=1, encoding="utf-8", errors="backslashreplace", closefd=False
-    )
 
 
 def _job(message: Mapping[str, Any], context: RemoteContext) -> Job:
@@ -215,21 +200,3 @@ def _checked(outcome: Outcome) -> Outcome:
         )
         return outcome._replace(state=FAILED, result=None, failure=failure)
     return outcome
-
-
-def _end() -> NoReturn:
-    # Exit functions may hang; the default action of an alarm needs no interpreter.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(EXIT_LIMIT)
-    atexit._run_exitfuncs()  # noqa: SLF001
-    _flush()
-    os._exit(0)
-
-
-def _flush() -> None:
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        # The step closed it, replaced it by something else, or the disk is full: not its result's fault.
-        except (OSError, ValueError, AttributeError):
-            continue

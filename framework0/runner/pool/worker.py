@@ -6,7 +6,6 @@ starts is ended with it. All of it happens in the main thread: a step gets the s
 
 from __future__ import annotations
 
-import atexit
 import os
 import signal
 import socket
@@ -17,7 +16,6 @@ from framework0.context import check_json
 from framework0.errors import ScriptletError, StepCancelled, ValueRefused
 from framework0.logs import bind
 from framework0.recipe import Policy, Step
-from framework0.runner.executors.child import EXIT_LIMIT
 from framework0.runner.invoke import Target, ended_by
 from framework0.runner.invoke import perform as perform_job
 from framework0.runner.pool import wire
@@ -35,6 +33,7 @@ from framework0.runner.pool.parcel import (
 from framework0.runner.pool.surroundings import Surroundings
 from framework0.runner.pool.usage import Unmeasured, Usage
 from framework0.runner.processes.deadline import Deadline
+from framework0.runner.processes.leaving import end_process
 from framework0.runner.processes.line import Line
 from framework0.runner.seams import CANCELLED, FAILED, Failure, Job, Outcome
 from framework0.scriptlets import UserCode
@@ -75,7 +74,7 @@ def main(descriptor: int, deadlines: int) -> NoReturn:
         _, descriptors = receive(end, 1)
         jobs, begun = socket.socket(fileno=descriptors[0]), Counter(descriptors[1])
         _Worker(wire.Talk(end), jobs, begun, Deadline(deadlines), start).serve()
-    _end()
+    end_process()
 
 
 class _Worker:
@@ -133,7 +132,7 @@ class _Worker:
             outcome = self._perform(job)
         if os.getpid() != self._owner:
             # A fork that came back out of the step: it is the step's child, and its work is done.
-            _end()
+            end_process()
         self._surroundings.flush()
         job.args = None
         # In a box: who packs it may be the only one to hold it.
@@ -288,17 +287,3 @@ def _travelling(packed: Parcel, parcels: Sequence[Parcel]) -> tuple[int, Any, Se
 
 def _failed(kind: str, message: str) -> Outcome:
     return Outcome(FAILED, None, Failure(kind, message))
-
-
-def _end() -> NoReturn:
-    # Exit functions may hang; the default action of an alarm needs no interpreter.
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    signal.alarm(EXIT_LIMIT)
-    atexit._run_exitfuncs()  # noqa: SLF001
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        # Closed, replaced, or the disk is full: there is nobody left to tell.
-        except (OSError, ValueError, AttributeError):
-            continue
-    os._exit(0)

@@ -19,7 +19,7 @@ CALLS: Final = frozenset({"get", "set", "delete", "keys"})
 
 def answer(job: Job, call: str, question: Sequence[Any]) -> dict[str, Any]:
     """Return ``{"value": …}``, or ``{"error": …, "message": …}`` with what the context raised."""
-    context = _signed(job) if job.context is None else job.context
+    context = signed(job) if job.context is None else job.context
     try:
         if context is None:
             return {"error": "ContextError", "message": "this run has no context"}
@@ -40,7 +40,7 @@ def answer(job: Job, call: str, question: Sequence[Any]) -> dict[str, Any]:
         return refusal
 
 
-def _signed(job: Job) -> Any:
+def signed(job: Job) -> Any:
     """Return the context of the attempt, made now: most steps never ask, and nobody can tell before."""
     sign = job.sign
     if sign is None:

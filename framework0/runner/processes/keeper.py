@@ -24,7 +24,7 @@ PYTHON: Final = b"p"
 """Fork for a Python step: what such a step needs is imported first, once, here."""
 
 COMMAND: Final = b"c"
-"""Fork for a command: nothing more is needed."""
+"""Fork for a command, or for a machine's nodes: nothing more is needed."""
 
 DESCRIPTORS: Final = 3
 """What comes with a request: the supervisor's line, the step's line, the log."""

@@ -46,7 +46,7 @@ class Keeper:
 
         Raises OSError when no process or descriptor is to be had.
         """
-        kind = PYTHON if request["command"] is None else COMMAND
+        kind = COMMAND if request["command"] is not None or request.get("machine") else PYTHON
         with ExitStack() as ours:
             control, control_end = pair()
             ours.callback(control.close)

@@ -46,7 +46,7 @@ def main(descriptors: list[int], alive: int) -> int:
     tail = Tail(log, budget) if sandbox or request["command"] is not None else None
     # What is not trusted gets no descriptor of a file.
     errors = Tail(log, budget) if sandbox else None
-    kept = KeptDeadline() if request.get("pool") else None
+    kept = KeptDeadline() if request.get("pool") or request.get("machine") else None
     wakeup = Wakeup()
     parent = os.getpid()
     # A word to stop that comes before the step can hear it must wait for it, not be lost.

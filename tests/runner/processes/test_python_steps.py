@@ -13,7 +13,7 @@ import pytest
 from framework0.errors import ValueRefused, VersionConflict
 from framework0.recipe import Policy
 from framework0.runner import CANCELLED, FAILED, SUCCEEDED
-from framework0.runner.executors.child import EXIT_LIMIT
+from framework0.runner.processes.leaving import EXIT_LIMIT
 
 
 def test_arguments_go_in_and_the_result_comes_out(bench):
