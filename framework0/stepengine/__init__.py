@@ -9,8 +9,10 @@ if TYPE_CHECKING:
     from framework0.stepengine.checking.library import Checked as Checked
     from framework0.stepengine.checking.library import check_machine as check_machine
     from framework0.stepengine.clock import SystemClock as SystemClock
+    from framework0.stepengine.dot.reading import read_dot as read_dot
     from framework0.stepengine.engine import Engine as Engine
     from framework0.stepengine.faults import fault_from as fault_from
+    from framework0.stepengine.faults import fault_in as fault_in
     from framework0.stepengine.faults import one_line as one_line
     from framework0.stepengine.inprocess import InProcessHost as InProcessHost
     from framework0.stepengine.library import facts_about as facts_about
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from framework0.stepengine.reading.library import ReadLibrary as ReadLibrary
     from framework0.stepengine.reading.library import read_library as read_library
     from framework0.stepengine.reading.nodes import ReadNode as ReadNode
+    from framework0.stepengine.scaffolding import scaffold as scaffold
+    from framework0.stepengine.scaffolding import write_scaffold as write_scaffold
     from framework0.stepengine.seams import CANCELLED as CANCELLED
     from framework0.stepengine.seams import PAUSED as PAUSED
     from framework0.stepengine.seams import Answer as Answer
@@ -81,43 +85,47 @@ __all__ = [
     "check_machine",
     "facts_about",
     "fault_from",
+    "fault_in",
     "library_of",
     "one_line",
     "read_breakpoint",
+    "read_dot",
     "read_library",
     "read_machine",
     "reset_instance",
+    "scaffold",
     "shown",
     "standing_of",
     "typed",
+    "write_scaffold",
 ]
 
 _HOMES = {
-    "Answer": "seams",
     "CANCELLED": "seams",
     "COMPLETE": "nodes",
+    "ENGINE_MOVES": "machine",
+    "ENGINE_STATES": "parameters",
+    "INSTANCE_LOCK": "standing",
+    "MAX_VISITS": "limits",
+    "PAUSED": "seams",
+    "STEP_MOVES": "machine",
+    "STEP_STATES": "parameters",
+    "Answer": "seams",
     "Call": "seams",
     "Checked": "checking.library",
     "Clock": "seams",
-    "ENGINE_MOVES": "machine",
-    "ENGINE_STATES": "parameters",
     "Ended": "outcome",
     "Engine": "engine",
     "EngineOptions": "outcome",
     "Fault": "seams",
     "Group": "node",
     "Host": "seams",
-    "INSTANCE_LOCK": "standing",
     "InProcessHost": "inprocess",
-    "MAX_VISITS": "limits",
     "Machine": "reading.instance",
     "NodeFacts": "seams",
     "Observer": "seams",
-    "PAUSED": "seams",
     "ReadLibrary": "reading.library",
     "ReadNode": "reading.nodes",
-    "STEP_MOVES": "machine",
-    "STEP_STATES": "parameters",
     "Standing": "standing",
     "StepNode": "node",
     "StepParameters": "parameters",
@@ -125,15 +133,19 @@ _HOMES = {
     "check_machine": "checking.library",
     "facts_about": "library",
     "fault_from": "faults",
+    "fault_in": "faults",
     "library_of": "standing",
     "one_line": "faults",
     "read_breakpoint": "outcome",
+    "read_dot": "dot.reading",
     "read_library": "reading.library",
     "read_machine": "reading.instance",
     "reset_instance": "standing",
+    "scaffold": "scaffolding",
     "shown": "typing_in",
     "standing_of": "standing",
     "typed": "typing_in",
+    "write_scaffold": "scaffolding",
 }
 
 __getattr__ = opening(__name__, _HOMES)

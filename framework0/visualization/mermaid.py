@@ -63,13 +63,14 @@ def _ids(flow: Flow) -> dict[int, str]:
 
 def _label(box: Box) -> str:
     words = [box.name, *box.notes, *([box.state.replace("_", " ")] if box.state else [])]
-    return "<br/>".join(_entities(one_line(word)) for word in words)
+    return "<br/>".join(entities(one_line(word)) for word in words)
 
 
 def _class(box: Box) -> str:
     return f":::{box.state}" if box.state in PALETTE else ""
 
 
-def _entities(text: str) -> str:
+def entities(text: str) -> str:
+    """Return ``text`` with everything that Mermaid could read as syntax as an entity."""
     # Mermaid reads #NN; as a character by number; letters, digits and plain marks stay readable.
     return re.sub(r"[^\w \-.,:/()\[\]=+*]", lambda found: f"#{ord(found[0])};", text)

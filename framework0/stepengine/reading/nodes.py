@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import Place
 from framework0.source import Opaque
-from framework0.stepengine.nodes import LIFECYCLE
+from framework0.stepengine.arrows import DIRECT
+from framework0.stepengine.nodes import COMPLETE, LIFECYCLE
 from framework0.stepengine.reading.classes import OUR_BASES, Found, Method
 from framework0.stepengine.reading.deciding import choices_of
 from framework0.stepengine.reading.literals import UNKNOWN, Read
@@ -165,6 +166,20 @@ class ReadNode:
             for key, (place, _) in (read.entries if read is not None else {}).items():
                 lines[f"{word}.{key}"] = place.line
         return lines
+
+    def implied(self) -> list[tuple[str, str]]:
+        """Return the keys without an arrow that ``step_advance`` visibly returns, each with its node.
+
+        The end of the machine is an empty name.
+        """
+        found = []
+        for choice in self.choices.choices:
+            if choice.key == COMPLETE:
+                found.append((COMPLETE, ""))
+            elif choice.key is not None and choice.key not in self.arrows():
+                to = choice.key.removeprefix(DIRECT)
+                found += [(choice.key, to)] if to not in ("", choice.key) else []
+        return list(dict.fromkeys(found))
 
     def arrows(self) -> dict[str, tuple[Place, Read]]:
         """Return the entries of the arrow dictionary: key to its place and value."""
