@@ -36,6 +36,7 @@ class InProcessHost:
         self._stopped = False
         self._node: Any = None
         self._visiting: tuple[str, int] | None = None
+        self._taken: dict[type, int] = {}
 
     def describe(self) -> list[NodeFacts]:
         """Import the library, and say what its nodes are."""
@@ -69,23 +70,30 @@ class InProcessHost:
     def _method(self, call: Call) -> Callable[[], Any]:
         if self._visiting != (call.node, call.visit):
             # An object of its own for each visit: what a kill would lose is not there without one either.
-            self._node = _made(self.library.classes[call.node], call.node, self._verbose)
+            self._node = self._made(call.node)
             self._visiting = (call.node, call.visit)
         method: Callable[[], Any] = getattr(self._node, call.method)
         return method
 
+    def _made(self, name: str) -> Any:
+        cls = self.library.classes[name]
+        taken = self._taken.get(cls)
+        if taken is None:
+            taken = self._taken[cls] = _taken(cls)
+        return cls(*(name, self._verbose)[:taken])
 
-def _made(cls: type, name: str, verbose: bool) -> Any:
-    """Make a node with as many of its two documented arguments as its constructor takes."""
+
+def _taken(cls: type) -> int:
+    """Return how many of the two documented arguments the constructor of a node takes."""
     from inspect import signature
 
     taken = signature(cls)
-    for arguments in ((name, verbose), (name,), ()):
+    for arguments in (("", False), ("",), ()):
         try:
             taken.bind(*arguments)
         except TypeError:
             continue
-        return cls(*arguments)
+        return len(arguments)
     raise TypeError(
         f"{cls.__name__}{taken} cannot be made: a node's constructor takes (name, verbose_flag=False), "
         "(name) or nothing"
