@@ -88,8 +88,10 @@ class Engine:
         nodes = machine_nodes(facts)
         self._check_breakpoints(nodes)
         record.limited = frozenset(name for name, node in nodes.items() if node.max_visits)
-        run = options.run or os.urandom(6).hex()
         resumed = options.resume and picture.engine != STARTUP
+        # A run that was killed before its first node was entered is the same run when it is resumed.
+        begun = picture.run if options.resume else ""
+        run = begun or options.run or os.urandom(6).hex()
         if resumed:
             position = resumed_position(picture, nodes, run)
         else:

@@ -415,6 +415,17 @@ def test_an_instance_made_ready_by_hand_begins_where_that_says(machine):
     assert [name for name, _ in made.calls] == ["b", "c"]
 
 
+def test_a_machine_that_died_before_its_first_node_begins_again_as_the_same_run(machine):
+    made = machine(*chain("a", "b"))
+    made.write(
+        global_parameters={"step_engine_state": "STARTUP", "current_step_node": "a"},
+        step_engine={"run": "run7", "visit": 0, "attempt": 0, "node": "a", "state": "ENTER"},
+    )
+    ended = made.resume(run="run8")
+    assert (ended.state, ended.run, ended.visit) == ("COMPLETE_SUCCESS", "run7", 2)
+    assert made.story[0] == ("began", "run7", made.folder, ("a", "b"), False)
+
+
 def test_a_first_node_that_is_asked_for_is_kept_in_the_file(machine):
     made = machine(*chain("a", "b"))
     made.run(first="b")

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from importlib.util import module_from_spec, spec_from_file_location
 from textwrap import dedent
 
 import pytest
 
 from framework0.errors import LibraryError
+from framework0.stepengine.documented import DOCUMENTED, DocumentedModules
 from framework0.stepengine.library import Library, node_files
 from framework0.stepengine.lines import lines_of
+from tests.conftest import REPOSITORY
 
 NODE = "class {name}:\n    def step_execute(self):\n        return 0\n"
 
@@ -214,3 +217,17 @@ def test_lines_of_a_text_that_is_no_python_are_none():
 def test_a_library_of_ten_thousand_nodes_is_described(library):
     classes = "\n".join(NODE.format(name=f"n{number}") for number in range(10_000))
     assert len(library(step_node_many=classes).load()) == 10_000
+
+
+@pytest.mark.parametrize("name", DOCUMENTED)
+def test_a_documented_module_has_what_the_thin_file_at_its_path_has(name, monkeypatch):
+    path = REPOSITORY / "octo/modules" / f"{name}.py"
+    spec = spec_from_file_location(f"thin_{name}", path)
+    thin = module_from_spec(spec)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    spec.loader.exec_module(thin)
+    ours = module_from_spec(DocumentedModules().find_spec(name))
+    DocumentedModules().exec_module(ours)
+    assert ours.__all__
+    assert all(getattr(thin, word) is getattr(ours, word) for word in ours.__all__)
+    assert set(ours.__all__) >= set(thin.__all__) - {"documented_main"}
