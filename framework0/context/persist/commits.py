@@ -9,16 +9,22 @@ from __future__ import annotations
 
 from copy import copy
 from threading import Lock
+from time import monotonic, sleep
 
 from framework0.errors import ContextError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import Final
 
     from framework0.context.change import Change, Request
 
     Answer = tuple[Change, ...] | ContextError
+
+
+_MOMENT: Final = 0.0001
+"""Seconds between two looks whether all have come."""
 
 
 class Ticket:
@@ -37,13 +43,24 @@ class Ticket:
 
 
 class GroupCommit:
-    """Calls ``perform`` with what has gathered, never twice at once; ``after`` when all were told."""
+    """Calls ``perform`` with what has gathered, never twice at once; ``after`` when all were told.
+
+    Threads that were answered together come back one after the other, so the first of them would be
+    alone with its next commit. Where one is dear, up to ``linger`` seconds are waited for the others.
+    """
 
     def __init__(
-        self, perform: Callable[[Sequence[Ticket]], None], after: Callable[[], None]
+        self,
+        perform: Callable[[Sequence[Ticket]], None],
+        after: Callable[[], None],
+        *,
+        linger: float = 0.0,
     ) -> None:
         self._perform = perform
         self._after = after
+        self._linger = linger
+        # How many were answered together last.
+        self._before = 0
         self._lock = Lock()
         self._waiting: list[Ticket] = []
         self._busy = False
@@ -70,8 +87,11 @@ class GroupCommit:
         return ticket.answers
 
     def _lead(self, own: Ticket) -> None:
+        if self._linger and self._before > 1:
+            self._wait_for_the_others(own)
         with self._lock:
             tickets, self._waiting = self._waiting, []
+        self._before = len(tickets)
         try:
             try:
                 self._perform(tickets)
@@ -86,6 +106,18 @@ class GroupCommit:
             self._after()
         finally:
             self._hand_over()
+
+    def _wait_for_the_others(self, own: Ticket) -> None:
+        end = monotonic() + self._linger
+        try:
+            while len(self._waiting) < self._before and monotonic() < end:
+                sleep(_MOMENT)
+        except BaseException:
+            # Interrupted: nothing of ours was begun, and the others have to be led by one of them.
+            with self._lock:
+                self._waiting.remove(own)
+            self._hand_over()
+            raise
 
     def _hand_over(self) -> None:
         with self._lock:

@@ -101,3 +101,44 @@ def test_who_is_led_by_one_that_is_interrupted_is_told_that_it_may_have_happened
     told = next(answer for answer in answers.values() if isinstance(answer, ContextError))
     with pytest.raises(ContextError, match="may have happened"):
         raise told
+
+
+def test_who_was_answered_together_is_waited_for_and_goes_on_together():
+    stage = Stage()
+    stage.commits = GroupCommit(stage.perform, stage.after, linger=SECONDS)
+    stage.begin(["a", "b", "c"])
+    assert stage.together == [["a"], ["b", "c"]]
+    answers, threads = {}, []
+    for request in ("d", "e"):
+        thread = threading.Thread(target=stage.submit, args=(request, answers))
+        thread.start()
+        threads.append(thread)
+        while request == "d" and not stage.commits._waiting:
+            continue
+    for thread in threads:
+        thread.join(SECONDS)
+    assert sorted(stage.together[2]) == ["d", "e"]
+    assert answers == {"d": ["done d"], "e": ["done e"]}
+
+
+def test_an_interrupt_while_others_are_waited_for_leaves_the_next_one_to_lead(monkeypatch):
+    stage = Stage()
+    stage.commits = GroupCommit(stage.perform, stage.after, linger=SECONDS)
+    stage.begin(["a", "b", "c"])
+
+    def interrupt(_):
+        raise KeyboardInterrupt
+
+    answers = {}
+    with monkeypatch.context() as patched:
+        patched.setattr("framework0.context.persist.commits.sleep", interrupt)
+        stage.submit("d", answers)
+    assert isinstance(answers["d"], KeyboardInterrupt)
+    # Two come, as many as were answered together last.
+    threads = [threading.Thread(target=stage.submit, args=(name, answers)) for name in "ef"]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(SECONDS)
+    assert (answers["e"], answers["f"]) == (["done e"], ["done f"])
+    assert sorted(stage.together[2]) == ["e", "f"]
