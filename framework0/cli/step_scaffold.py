@@ -12,6 +12,7 @@ examples:
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
 from framework0.errors import EXIT_OK, UsageError
@@ -43,6 +44,10 @@ def execute(arguments: Namespace) -> int:
 
         print(json.dumps({"library": arguments.into, "files": sorted(files)}))
         return EXIT_OK
+    from framework0.logs import one_line
+
+    for name in sorted(files):
+        print(one_line(os.path.join(arguments.into, name)))
     count = len(files)
     print(f"{arguments.into}: {count:,} node file{'' if count == 1 else 's'}")
     print(f"fill in step_execute and step_advance, then: framework0 step check {arguments.into}")

@@ -261,7 +261,7 @@ def _written(sketch: Sketch, sketches: Mapping[str, Sketch]) -> str:
             f'"""{_comment(sketch.name)}: made from a drawing, to be filled in."""\n\n',
             "from framework0.stepengine import StepNode\n\n\n",
             f"class {sketch.module}(StepNode):\n",
-            f"    name = {sketch.name!r}\n\n",
+            f"    name = {_text(sketch.name)}\n\n",
             f"    step_node_graph_dict = {_literal({sketch.name: _own(sketch)}, 1)}\n\n",
             f"    step_arrow_graph_dict = {_literal(_arrows(sketch, sketches), 1)}\n\n",
             '    def step_execute(self):\n        """Do the work of this node; 0 means that it went well."""\n',
@@ -315,16 +315,26 @@ def _advance(sketch: Sketch) -> str:
     if len(keys) > 1:
         lines.append('        way = self.params.get("way")')
     for key in keys[1:]:
-        lines += [f"        if way == {key!r}:", f"            return {key!r}"]
-    return "\n".join([*lines, f"        return {keys[0]!r}"]) + "\n"
+        lines += [f"        if way == {_text(key)}:", f"            return {_text(key)}"]
+    return "\n".join([*lines, f"        return {_text(keys[0])}"]) + "\n"
+
+
+def _text(text: str) -> str:
+    """Return a text as source, in double quotes where that needs no other change."""
+    shown = repr(text)
+    return (
+        f'"{shown[1:-1]}"' if shown[0] == "'" and '"' not in shown and "\\'" not in shown else shown
+    )
 
 
 def _literal(value: Any, depth: int) -> str:
     """Return a dictionary as source text, an entry a line."""
+    if isinstance(value, str):
+        return _text(value)
     if not isinstance(value, dict) or not value:
         return repr(value)
     indent = "    " * (depth + 1)
     entries = "".join(
-        f"{indent}{key!r}: {_literal(entry, depth + 1)},\n" for key, entry in value.items()
+        f"{indent}{_text(key)}: {_literal(entry, depth + 1)},\n" for key, entry in value.items()
     )
     return f"{{\n{entries}{'    ' * depth}}}"

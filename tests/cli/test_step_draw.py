@@ -84,7 +84,9 @@ def test_a_drawing_becomes_node_files_that_pass_the_check(framework0, workspace)
     (workspace / "plan.dot").write_text("digraph { fill -> press -> store; press -> fill }")
     said = framework0("step", "scaffold", "plan.dot", "--into", "made")
     assert (said.code, said.stderr) == (0, "")
-    assert said.stdout.splitlines()[0] == "made: 3 node files"
+    lines = said.stdout.splitlines()
+    assert lines[0] == "made/step_node_fill.py"
+    assert lines[3] == "made: 3 node files"
     assert framework0("step", "check", "made", "--strict").code == 0
     again = framework0("step", "scaffold", "plan.dot", "--into", "made")
     assert (again.code, again.stdout) == (5, "")

@@ -196,9 +196,9 @@ def drawn_from(library):
     )
 
 
-WORDS = st.text(
-    st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=8
-)
+# A drawing shows nothing that cannot be seen.
+SEEN = st.characters(codec="utf-8").filter(str.isprintable)
+WORDS = st.text(SEEN, min_size=1, max_size=8)
 LOOKS = st.dictionaries(st.sampled_from(["label", "shape", "color", "style", "fillcolor"]), WORDS | st.integers(0, 9), max_size=3)  # fmt: skip
 
 

@@ -35,16 +35,11 @@ class Token(NamedTuple):
 
 
 class DotFile:
-    """The text of a DOT file; knows the place of each position in it."""
+    """The text of a DOT file, and its name for messages."""
 
     def __init__(self, text: str, file: str) -> None:
         self.text = text
         self.file = file
-
-    def place(self, position: int) -> Place:
-        """Return the line and column of a position."""
-        line = self.text.count("\n", 0, position) + 1
-        return Place(self.file, line, position - self.text.rfind("\n", 0, position))
 
     def tokens(self) -> list[Token]:
         """Return all words, ending with one of kind END.
