@@ -14,11 +14,13 @@ from __future__ import annotations
 # Importing typing costs more than all the rest of this door; type checkers know this name too.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from framework0.assembly import RunRecipe as RunRecipe
     from framework0.assembly import RunResult as RunResult
     from framework0.assembly import arun_recipe as arun_recipe
     from framework0.assembly import check_recipe as check_recipe
     from framework0.assembly import load_recipe as load_recipe
     from framework0.assembly import recipe_of as recipe_of
+    from framework0.assembly import run_machine as run_machine
     from framework0.assembly import run_recipe as run_recipe
     from framework0.assembly import step as step
     from framework0.context import Change as Change
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from framework0.scriptlets import BaseScriptlet as BaseScriptlet
     from framework0.scriptlets import ExecutionContext as ExecutionContext
     from framework0.scriptlets import register_scriptlet as register_scriptlet
+    from framework0.stepengine import StepNode as StepNode
 
 __version__ = "2.0.0"
 
@@ -37,13 +40,16 @@ _ROOMS = {
     "Context": "context",
     "ExecutionContext": "scriptlets",
     "Framework0Error": "errors",
+    "RunRecipe": "assembly",
     "RunResult": "assembly",
+    "StepNode": "stepengine",
     "arun_recipe": "assembly",
     "check_recipe": "assembly",
     "get_logger": "logs",
     "load_recipe": "assembly",
     "recipe_of": "assembly",
     "register_scriptlet": "scriptlets",
+    "run_machine": "assembly",
     "run_recipe": "assembly",
     "step": "assembly",
 }
@@ -54,7 +60,9 @@ __all__ = [
     "Context",
     "ExecutionContext",
     "Framework0Error",
+    "RunRecipe",
     "RunResult",
+    "StepNode",
     "__version__",
     "arun_recipe",
     "check_recipe",
@@ -62,6 +70,7 @@ __all__ = [
     "load_recipe",
     "recipe_of",
     "register_scriptlet",
+    "run_machine",
     "run_recipe",
     "step",
 ]

@@ -72,7 +72,7 @@ def _check_params(findings: Findings, groups: Any, path: Path) -> None:
 def _check_results(findings: Findings, wanted: Any, path: Path) -> None:
     """Report results that name no group."""
     for key, source in (wanted or {}).items():
-        if not isinstance(source, str) or not all(source.split(".")):
+        if not isinstance(source, str) or "${{" in source or not all(source.split(".")):
             findings.error(
                 "wrong-type",
                 f"the source of {clipped(str(key))!r} must be a group, or GROUP.NAME, not {shown(source)}",

@@ -14,7 +14,6 @@ from framework0.recipe.check_approval import read_approval
 from framework0.recipe.check_cache import check_cache
 from framework0.recipe.check_kinds import OWN, check_kind, kind_of, read_command
 from framework0.recipe.check_limits import CHECKED, OWN_PROCESS, check_limits
-from framework0.recipe.check_machine import read_machine
 from framework0.recipe.check_policy import POLICY_KEYS, STEP_READERS, Policies, bounded
 from framework0.recipe.check_tables import read_table
 from framework0.recipe.check_values import clipped, is_dotted, shown
@@ -180,6 +179,8 @@ class Steps:
         if kind == "approval":
             read_approval(findings, step, good, raw, path)
         elif kind == "step_engine":
+            from framework0.recipe.check_machine import read_machine
+
             read_machine(findings, step, good, raw, path)
         self.pauses = self.pauses or kind == "approval" or "breakpoint" in good
         self._check_args(step, path)
