@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _SIZES = ("items", "characters of text")
 # Making a tuple of a class this way saves the call of its constructor.
 _new = tuple.__new__
+# The shortest member of an object: a name of no characters, a number, a comma.
+_MEMBER_BYTES = len('"":0,')
 
 
 class Asking:
@@ -49,7 +51,9 @@ class Asking:
         self._itself = Author(grant.who)
         # Where a value may be as large as a message, one without depth needs no counting.
         self._roomy = (
-            values.depth > 0 and min(values.items, values.characters) >= limits.message_bytes
+            values.depth > 0
+            and values.characters >= limits.message_bytes
+            and values.items * _MEMBER_BYTES >= limits.message_bytes
         )
 
     def effect(self, kind: str, fields: dict[str, Any], at: float) -> Effect:
