@@ -60,7 +60,8 @@ def scaffold(text: str, file: str) -> dict[str, str]:
     """
     graph = read_dot(text, file)
     sketches = _sketches(graph, file)
-    return {f"{sketch.module}.py": _written(sketch, sketches) for sketch in sketches.values()}
+    far = _distances(sketches)
+    return {f"{sketch.module}.py": _written(sketch, sketches, far) for sketch in sketches.values()}
 
 
 def write_scaffold(files: Mapping[str, str], library: str) -> None:
@@ -223,6 +224,23 @@ def _let_end(sketches: Mapping[str, Sketch]) -> None:
             out.add(name)
 
 
+def _distances(sketches: Mapping[str, Sketch]) -> dict[str, int]:
+    """Return how many arrows each node is from an end, for those that lead to one."""
+    far = {name: 0 for name, sketch in sketches.items() if not sketch.ways}
+    far[""] = 0
+    behind: dict[str, list[str]] = {}
+    for name, sketch in sketches.items():
+        for to in _open_to(sketch):
+            behind.setdefault(to, []).append(name)
+    waiting = list(far)
+    for name in waiting:
+        for before in behind.get(name, ()):
+            if before not in far:
+                far[before] = far[name] + 1
+                waiting.append(before)
+    return far
+
+
 def _open_to(sketch: Sketch) -> list[str]:
     return [way.to for way in sketch.ways if way.active]
 
@@ -254,7 +272,7 @@ def _is_last(name: str, ways: Mapping[str, Sequence[str]], out: set[str]) -> boo
     return leading >= reached and not reached & out
 
 
-def _written(sketch: Sketch, sketches: Mapping[str, Sketch]) -> str:
+def _written(sketch: Sketch, sketches: Mapping[str, Sketch], far: Mapping[str, int]) -> str:
     """Return the text of a node's file."""
     return "".join(
         [
@@ -266,7 +284,7 @@ def _written(sketch: Sketch, sketches: Mapping[str, Sketch]) -> str:
             f"    step_arrow_graph_dict = {_literal(_arrows(sketch, sketches), 1)}\n\n",
             '    def step_execute(self):\n        """Do the work of this node; 0 means that it went well."""\n',
             '        self.results.increment("runs")\n        return 0\n',
-            _advance(sketch),
+            _advance(sketch, far),
         ]
     )
 
@@ -303,10 +321,14 @@ def _arrows(sketch: Sketch, sketches: Mapping[str, Sketch]) -> dict[str, Any]:
     }
 
 
-def _advance(sketch: Sketch) -> str:
+def _advance(sketch: Sketch, far: Mapping[str, int]) -> str:
     """Return ``step_advance`` for a node that has to choose; empty for one that does not."""
-    keys = [way.key for way in sketch.ways if way.active]
-    if not keys or (len(keys) == 1 and not sketch.ways[0].implied and keys[0] != COMPLETE):
+    # What is returned when nothing was chosen leads to an end, so that the machine can be tried out.
+    ways = sorted(
+        (way for way in sketch.ways if way.active), key=lambda way: far.get(way.to, len(far))
+    )
+    keys = [way.key for way in ways]
+    if not keys or (len(keys) == 1 and not ways[0].implied and keys[0] != COMPLETE):
         return ""
     lines = [
         "\n    def step_advance(self):",

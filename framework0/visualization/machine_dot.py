@@ -38,7 +38,9 @@ def draw_machine_dot(picture: Picture) -> str:
     ]
     start, end = _free_names(picture)
     if any(spot.first for spot in picture.spots):
-        lines.append(f'    {quoted(start)} [shape="point", width="0.15", octo_role="start"];')
+        lines.append(
+            f'    {quoted(start)} [shape="point", width="0.15", fillcolor="#222222", octo_role="start"];'
+        )
     if picture.ends:
         lines.append(
             f'    {quoted(end)} [shape="doublecircle", label="", width="0.2", octo_role="end"];'

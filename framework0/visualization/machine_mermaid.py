@@ -37,10 +37,10 @@ def draw_machine_mermaid(picture: Picture) -> str:
     ids = {spot.name: f"n{number}" for number, spot in enumerate(picture.spots, 1)}
     lines = ["flowchart TD"]
     if any(spot.first for spot in picture.spots):
-        lines.append("    begin((" "))")
+        lines.append('    begin((" "))')
     lines += [f"    {ids[spot.name]}{_body(spot)}" for spot in picture.spots]
     if picture.ends:
-        lines.append("    finish(((" ")))")
+        lines.append('    finish(((" ")))')
     lines += [f"    begin --> {ids[spot.name]}" for spot in picture.spots if spot.first]
     taken = []
     first_drawn = sum(spot.first for spot in picture.spots)

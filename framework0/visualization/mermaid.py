@@ -73,4 +73,4 @@ def _class(box: Box) -> str:
 def entities(text: str) -> str:
     """Return ``text`` with everything that Mermaid could read as syntax as an entity."""
     # Mermaid reads #NN; as a character by number; letters, digits and plain marks stay readable.
-    return re.sub(r"[^\w \-.,:/()\[\]=+*]", lambda found: f"#{ord(found[0])};", text)
+    return re.sub(r"[^\w \-.,:/()\[\]=+*\xd7]", lambda found: f"#{ord(found[0])};", text)

@@ -137,9 +137,10 @@ def test_marks_show_where_the_machine_is_and_what_it_has_taken():
 
 def test_mermaid_shows_nodes_arrows_and_marks():
     lines = draw_machine_mermaid(pressed()).splitlines()
-    assert lines[0] == "flowchart TD"
+    assert lines[:2] == ["flowchart TD", '    begin((" "))']
+    assert '    finish(((" ")))' in lines
     assert '    n1(["fill<br/>1 visit"])' in lines
-    assert '    n1 -->|"full #215;1"| n2' in lines
+    assert '    n1 -->|"full \N{MULTIPLICATION SIGN}1"| n2' in lines
     assert '    n2 -.->|"off (closed)"| n4' in lines
     assert lines[-1].startswith("    linkStyle 1,2 stroke:")
     assert any(line.startswith("    style n2 fill:#cfe6f7") for line in lines)

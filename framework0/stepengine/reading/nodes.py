@@ -179,7 +179,7 @@ class ReadNode:
             elif choice.key is not None and choice.key not in self.arrows():
                 to = choice.key.removeprefix(DIRECT)
                 found += [(choice.key, to)] if to not in ("", choice.key) else []
-        return list(dict.fromkeys(found))
+        return sorted(set(found))
 
     def arrows(self) -> dict[str, tuple[Place, Read]]:
         """Return the entries of the arrow dictionary: key to its place and value."""
