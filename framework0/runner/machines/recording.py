@@ -209,28 +209,34 @@ class MachineRecord:
             number, visit = record.node, visit_of(record)
             self._counts[number] = self._counts.get(number, 0) + 1
             recorded.setdefault(number, set()).add(visit)
-            lost[number] = lost.get(number, 0) + (record.reason == LOST)
+            lost[number] = lost.get(number, 0) + (record.reason == LOST and not visit)
             if record.state == SUCCEEDED:
                 self._over.add(visit)
         self._begun = dict(enumerate(history.started))
         position = self._position()
         here = None
         if position.get("state") != "JUMP":
-            here = position.get("visit")
-            self._unfinished = (str(position.get("node")), int(here or 0))
-        for name, count in dict(position.get("visits") or {}).items():
+            here = _whole(position.get("visit"))
+            self._unfinished = (str(position.get("node")), here)
+        missing: list[tuple[int, str]] = []
+        visits = position.get("visits")
+        # People may edit the file, and what makes no sense there is no reason to stop.
+        for name, count in visits.items() if isinstance(visits, dict) else ():
             number = self._nodes.get(name, -1)
             told = len(recorded.get(number, set()) - {here, 0}) + lost.get(number, 0)
             going = here is not None and name == position.get("node")
-            if number >= 0 and isinstance(count, int):
-                for _ in range(count - told - going):
-                    self._write_lost(number, name)
+            if number >= 0:
+                missing += [(number, name)] * min(_whole(count) - told - going, MOST_MARKED)
+        # Of one that was over just when the process was killed, the file still has the number.
+        known = _whole(position.get("visit")) if here is None and len(missing) == 1 else 0
+        for number, name in missing:
+            self._write_lost(number, name, known)
 
-    def _write_lost(self, number: int, name: str) -> None:
+    def _write_lost(self, number: int, name: str, visit: int) -> None:
         assert self._recorder is not None
         count = self._counts[number] = self._counts.get(number, 0) + 1
         self._raise_mark(number, count)
-        outcome = Outcome(SUCCEEDED, {"visit": 0})
+        outcome = Outcome(SUCCEEDED, {"visit": visit})
         self._recorder.append(
             AttemptRecord(number, name, count, SUCCEEDED, True, time(), outcome, LOST)
         )
@@ -340,6 +346,10 @@ def visit_of(record: AttemptRecord) -> int:
     """Return the number of the visit that a record is of, 0 if that is not known."""
     result = record.outcome.result
     return int(result.get("visit", 0)) if isinstance(result, dict) else 0
+
+
+def _whole(value: Any) -> int:
+    return value if isinstance(value, int) else 0
 
 
 def _way(result: Mapping[str, Any]) -> str:

@@ -150,6 +150,33 @@ def test_between_two_nodes_no_visit_is_in_flight(folder):
     assert second.told() == [("a", 1, "succeeded", 1), ("b", 1, "succeeded", 2)]
 
 
+def test_a_visit_that_was_over_when_the_engine_was_killed_keeps_its_number(folder):
+    first = Machine(folder).began()
+    first.record.moved(7, "a", "ENTER", 1)
+    first.killed()
+    position = {"visit": 7, "node": "b", "state": "JUMP", "visits": {"a": 1}}
+    for _ in range(2):
+        second = Machine(folder, position=position).began(resumed=True)
+        second.killed()
+    assert second.told() == [("a", 1, "succeeded", 7)]
+
+
+@pytest.mark.parametrize(
+    "position",
+    [
+        {"visit": "x", "node": 3, "state": [], "visits": ["a"]},
+        {"visit": 1, "node": "a", "state": "JUMP", "visits": {"a": "many", "nowhere": 3}},
+    ],
+)
+def test_a_position_that_makes_no_sense_stops_nobody(folder, position):
+    Machine(folder).began().killed()
+    machine = Machine(folder, position=position).began(resumed=True)
+    machine.visited(2, "a")
+    machine.ended()
+    assert machine.record.trouble is None
+    assert machine.told()[0] == ("a", 1, "succeeded", 2)
+
+
 def test_a_visit_that_somebody_took_the_machine_away_from_is_cancelled(folder):
     first = Machine(folder).began()
     first.record.moved(1, "a", "ENTER", 1)
