@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from framework0.errors import UsageError
-from framework0.stepengine.position import Picture, text_of
+from framework0.stepengine.position import Picture
 from framework0.stepengine.record import Record
 from framework0.tuples import NamedTuple
 from framework0.workspace import hold, holder
@@ -88,11 +88,26 @@ def reset_instance(instance: Path, keep: Sequence[str] | None = None) -> None:
 def library_of(instance: Path, document: Mapping[str, Any] | None = None) -> Path:
     """Return the folder of an instance's nodes: as its parameters say, else the instance's own.
 
-    A relative path begins at the instance's folder.
+    A relative path begins at the instance's folder. Raises :class:`~framework0.errors.UsageError` when
+    what stands there is no text.
     """
     found = Record(instance).read() if document is None else document
-    told = text_of(_group(found, "global_parameters"), "step_engine_library_path")
+    told = told_library(_group(found, "global_parameters"), str(instance))
     return Path(os.path.normpath(instance / os.path.expanduser(told))) if told else instance
+
+
+def told_library(shown: Mapping[str, Any], instance: str) -> str:
+    """Return the library's folder as the global parameters ``shown`` tell it, empty when they do not.
+
+    Raises :class:`~framework0.errors.UsageError` when it is no text.
+    """
+    told = shown.get("step_engine_library_path") or ""
+    if not isinstance(told, str):
+        raise UsageError(
+            f"step_engine_library_path of {instance} is {told!r:.60}, where the path of a folder is needed: "
+            "name it with --library, or correct it in the file"
+        )
+    return told
 
 
 def _group(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:

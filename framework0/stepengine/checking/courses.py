@@ -116,11 +116,11 @@ class Courses:
 
     def _dead_end(self, name: str) -> None:
         path = path_to(name, self._came)
-        start = path[0].start if path else name
+        way_here = f" ({told(path, path[0].start)})" if path else ""
         arrows = self._all[name].node.arrows().items()
         self._findings.error(
             "no-way-out",
-            f"the machine cannot go on from node {name!r}: all of its arrows are closed ({told(path, start)})",
+            f"the machine cannot go on from node {name!r}: all of its arrows are closed{way_here}",
             self._all[name].node.place,
             hint='open one, or return "COMPLETE" from step_advance to end well',
             related=[*steps(path), *[(f"closed: {key!r}", place) for key, (place, _) in arrows]],

@@ -11,6 +11,7 @@ from framework0.stepengine.checking.findings import Findings
 from framework0.stepengine.checking.naming import check_node
 from framework0.stepengine.checking.shapes import is_on
 from framework0.stepengine.checking.ways import computed_target, ways_of
+from framework0.stepengine.library import without_a_node
 from framework0.stepengine.reading.instance import GLOBAL
 from framework0.stepengine.reading.library import read_library
 
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from framework0.stepengine.reading.nodes import ReadNode
 
 FIRST: Final = "first_node_step_bool"
+ACTIVE: Final = "active_node_step_bool"
 
 
 class Checked:
@@ -48,6 +50,8 @@ def check_machine(machine: Machine) -> Checked:
     for problem in library.problems:
         findings.keep(problem)
     nodes = _by_name(library, findings)
+    if not nodes and library.whole:
+        findings.keep(without_a_node(str(machine.library)))
     for node in library.nodes:
         check_node(node, findings)
     whole = library.whole
@@ -55,6 +59,8 @@ def check_machine(machine: Machine) -> Checked:
     for node in nodes.values():
         arrows.check(node)
     first = _first_nodes(machine, library, nodes, findings)
+    for name in first:
+        _check_can_begin(nodes[name], findings)
     ways = {name: ways_of(node) for name, node in nodes.items()}
     for name, found in ways.items():
         if computed_target(nodes[name]):
@@ -144,6 +150,18 @@ def _told_by_instance(
                 ),
             )
     return list(dict.fromkeys(found))
+
+
+def _check_can_begin(node: ReadNode, findings: Findings) -> None:
+    value = node.entry[2].value if node.entry is not None else None
+    if isinstance(value, dict) and is_on(value.get(ACTIVE)) is False:
+        assert node.entry is not None
+        findings.error(
+            "first-node-inactive",
+            f"the machine cannot begin at node {node.name!r}, which is not active",
+            node.entry[2].entries[ACTIVE][1].place,
+            hint=f"set {ACTIVE} 1, or begin at another node",
+        )
 
 
 def _is_first(node: ReadNode) -> bool:

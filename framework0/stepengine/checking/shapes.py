@@ -98,6 +98,8 @@ def no_json(value: Any, depth: int = 0) -> str:
         return _parts_no_json(value, depth + 1)
     if isinstance(value, float) and not isfinite(value):
         return f"{value} is no JSON"
+    if isinstance(value, frozenset):
+        return "a set is no JSON"
     plain = value is UNKNOWN or value is None or isinstance(value, str | int | float)
     return "" if plain else f"{value!r:.40} is no JSON"
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from framework0.errors import Place
+    from framework0.stepengine.reading.literals import Read
     from framework0.stepengine.reading.nodes import ReadNode
 
 MOST_SHOWN: Final = 12
@@ -78,6 +79,9 @@ def _without_choice(node: ReadNode, ways: Ways) -> None:
         return
     found = open_arrows(node)
     ways.ways += found
+    if any(_is_unclear(read) for _, read in node.arrows().values()):
+        ways.unknown = ways.unknown or "where an arrow of it leads is not written as it should be"
+        return
     ways.stuck = ways.stuck or not found
 
 
@@ -91,6 +95,14 @@ def open_arrows(node: ReadNode) -> list[Way]:
         if is_on(read.value.get("active_arrow_step_bool")) is not False and isinstance(to, str):
             found.append(Way(node.name, to, key, place))
     return found
+
+
+def _is_unclear(read: Read) -> bool:
+    """Tell whether an arrow is written so that it leads nowhere; that is a mistake of its own."""
+    if not isinstance(read.value, dict):
+        return read.value is not UNKNOWN
+    to = read.value.get("arrow_step_name_string")
+    return to is not UNKNOWN and not isinstance(to, str)
 
 
 def computed_target(node: ReadNode) -> bool:

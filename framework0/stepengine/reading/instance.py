@@ -11,6 +11,7 @@ from framework0.errors import Place, UsageError, WorkspaceError
 from framework0.jsonfile import parse_object
 from framework0.stepengine.parameters import FILE_NAME
 from framework0.stepengine.reading.library import node_files
+from framework0.stepengine.standing import told_library
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,7 +80,7 @@ def read_machine(folder: str, library: str | None = None) -> Machine:
         raise WorkspaceError(f"{file} cannot be read: {error.strerror}") from error
     parameters = parse_object(found, file)
     machine = Machine("", file, found.decode("utf-8"), parameters)
-    told = library or machine.told("step_engine_library_path")
+    told = library or told_library(machine.group(GLOBAL), folder)
     machine.library = _folder(told if library else os.path.join(folder, told)) if told else folder
     return machine
 

@@ -130,6 +130,10 @@ def _listed(
     place = (
         module.place(definition) if isinstance(definition, ast.AST) else Place(module.path, 1, 1)
     )
+    if isinstance(definition, ast.Constant | ast.Dict):
+        message = f"{CLASS_LIST} must be a list of classes, not {ast.unparse(definition):.60}"
+        problems.append(Problem("node-class", message, place))
+        return []
     if not isinstance(definition, ast.List | ast.Tuple) or CLASS_LIST in literals.changed(module):
         problems.append(_not_listed("which classes it names is computed", place))
         return []

@@ -93,6 +93,9 @@ class Literals:
                 parts = [self.read(module, scope, part, depth + 1) for part in node.elts]
                 values = [part.value for part in parts]
                 return Read(values if isinstance(node, ast.List) else tuple(values), place, node)
+            case ast.Set():
+                # What is in it does not matter: wherever a value is written down, a set is none.
+                return Read(frozenset(), place, node)
             case ast.UnaryOp() | ast.BinOp():
                 return self._operation(module, scope, node, depth)
             case ast.JoinedStr():

@@ -1,0 +1,6 @@
+class step_node_a:
+    step_arrow_graph_dict = {"go": "step_node_b"}
+    step_node_graph_dict = {"step_node_a": {"first_node_step_bool": 1}}
+
+    def step_execute(self):
+        return 0

@@ -1,0 +1,3 @@
+class step_node_a:
+    def step_execute(self):
+        return 0

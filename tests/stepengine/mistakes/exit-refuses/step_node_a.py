@@ -1,0 +1,6 @@
+class step_node_a:
+    def step_execute(self):
+        return 0
+
+    def step_exit(self):
+        return 4

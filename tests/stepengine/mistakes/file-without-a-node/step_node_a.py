@@ -1,0 +1,2 @@
+class step_node_a:
+    name = 'step_node_a'

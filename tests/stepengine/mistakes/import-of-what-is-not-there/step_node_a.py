@@ -1,0 +1,6 @@
+import order_books
+
+
+class step_node_a:
+    def step_execute(self):
+        return 0

@@ -1,0 +1,6 @@
+LIMIT = 10 / 0
+
+
+class step_node_a:
+    def step_execute(self):
+        return 0

@@ -1,0 +1,13 @@
+import time
+
+
+class step_node_a:
+    step_node_graph_dict = {
+        "step_node_a": {
+            "timeout": 0.1,
+            "retry": {"attempts": 2},
+        },
+    }
+
+    def step_execute(self):
+        time.sleep(60)
