@@ -37,7 +37,7 @@ DIFFERENT_EVERYWHERE = [
     (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?([+-]\d\d:\d\d|Z)?", "WHEN"),
     (r"\b(process|pid) \d+", r"\1 N"),
     (r"\b\d+(\.\d+)? (ms|s|seconds)\b", "SOME SECONDS"),
-    (r"\bon \S+ \(step engine\)", "on HOST (step engine)"),
+    (r"\bon \S+ \(step engine\), for [^:]+:", "on HOST (step engine), for SOME SECONDS:"),
 ]
 
 
