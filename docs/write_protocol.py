@@ -47,7 +47,9 @@ program. Over HTTP the same server offers resources, which it describes itself a
 
 6. **A client that reads slowly** is left out for a while and then told what it missed, from the log. One that reads nothing is closed
    with 1013 and can come again.
-7. **Unknown fields of a request are refused**: a misspelled `expect` must not turn into a write without a condition. A client passes
+7. **A token that asks too often** (`serve --rate`) is told so: a message above the rate is not done but answered with `rate` and
+   `retry_after`, the socket stays, and what follows is not read before that time. HTTP answers 429.
+8. **Unknown fields of a request are refused**: a misspelled `expect` must not turn into a write without a condition. A client passes
    over messages and fields it does not know, so that a server may say more in a later release.
 
 ## JSON

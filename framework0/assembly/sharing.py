@@ -28,7 +28,7 @@ CONNECT_SECONDS = 10.0
 """How long a server may take until it has told what there is."""
 
 _SERVERS: Final = ("ws://", "wss://")
-_CLUSTERS: Final = ("etcd://", "nats://")
+_CLUSTERS: Final = ("etcd://", "etcds://", "nats://", "natss://")
 
 
 def open_store(where: str, workspace: Workspace, *, token: str | None = None) -> Store:
@@ -74,8 +74,10 @@ def _on_server(url: str, token: str | None) -> Store:
 def context_file(name: str, workspace: Workspace) -> Path:
     """Return the file of a context of the workspace, whose folder is made if it is missing."""
     if not is_id(name):
+        from framework0.context.replicated import shown
+
         raise UsageError(
-            f"{name!r} names no shared context: give a name such as `{DEFAULT_NAME}`, the address of a "
+            f"{shown(name)!r} names no shared context: give a name such as `{DEFAULT_NAME}`, the address of a "
             "server such as ws://127.0.0.1:8765, or that of a cluster such as etcd://10.0.0.1:2379/name"
         )
     workspace.ensure_state()

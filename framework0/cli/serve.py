@@ -59,7 +59,8 @@ def configure(parser: ArgumentParser) -> None:
         default=os.environ.get("FRAMEWORK0_STORE") or "default",
         metavar="memory|sqlite:PATH|NAME|etcd://…|nats://…",
         help="where contexts are kept: until the server ends, in a file, in the workspace, or on a "
-        "cluster that other servers share, etcd://HOST:PORT,HOST:PORT/NAME or nats://… (default: the "
+        "cluster that other servers share, etcd://HOST:PORT,HOST:PORT/NAME or nats://…, with TLS and a "
+        "user etcds://USER@… or natss://… and FRAMEWORK0_CLUSTER_PASSWORD (default: the "
         "workspace's shared context `default`, or FRAMEWORK0_STORE)",
     )
     parser.add_argument(

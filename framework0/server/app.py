@@ -55,6 +55,8 @@ BEHIND: Final = "Framework0-Behind"
 SWEEP_SECONDS: Final = 0.25
 """How often deadlines are looked at: all of them in one walk, so that none needs a timer of its own."""
 
+_TIMER_SECONDS: Final = 0.002
+
 # Answers that say how things are, or that were logged with their trace: nobody is to be suspected.
 _UNREMARKABLE: Final = frozenset({404, 409, 410, 412, 500, 503, 507})
 
@@ -169,10 +171,12 @@ class App:
             raise Refused(429, "rate", f"too many requests: wait {wait:.1f} s", headers=told)
 
     def delay(self, token: Token | None) -> float:
-        """Return the seconds until a further message of a socket may be done; 0 takes it."""
+        """Return the seconds until a further message of a socket may be done; 0 counts it as done."""
         if not self.limits.rate or token is None:
             return 0.0
-        return self._rates.take(token.id, self.monotonic())
+        wait = self._rates.take(token.id, self.monotonic())
+        # A loop's timers may be early by their resolution, and so may a client's.
+        return wait + _TIMER_SECONDS if wait else 0.0
 
     async def answer(
         self, route: Route, request: Request, transport: asyncio.BaseTransport

@@ -55,6 +55,8 @@ class Commits:
         self._feed = feed
         self._waiting: Waiting = []
         self._busy = False
+        # Whether a group is to begin at the end of this turn.
+        self._due = False
         self._idle: asyncio.Future[None] | None = None
         self._work: SimpleQueue[Waiting | None] = SimpleQueue()
         self._thread: Thread | None = None
@@ -70,7 +72,12 @@ class Commits:
         if not self._busy:
             self._busy = True
             # At the end of this turn: what other connections bring in it joins the group.
-            self._loop.call_soon(self._begin)
+            self._begin_soon()
+
+    def begin_alone(self) -> None:
+        """Begin now what the only client has asked for: nobody else can join it."""
+        if self._due and self._alone():
+            self._begin()
 
     @property
     def waiting(self) -> int:
@@ -91,7 +98,14 @@ class Commits:
             self._thread.join()
             self._thread = None
 
+    def _begin_soon(self) -> None:
+        self._due = True
+        self._loop.call_soon(self._begin)
+
     def _begin(self) -> None:
+        if not self._due:
+            return
+        self._due = False
         group, self._waiting = self._waiting, []
         self._feed.hold()
         # With one client alone nobody is held up, and to wake a thread costs as much as a commit.
@@ -110,13 +124,16 @@ class Commits:
             if self._failed:
                 self._renew()
                 self._failed = False
-            return self._store().apply_all([request for request, _ in group])
+            outcomes = self._store().apply_all([request for request, _ in group])
         # A full disk, a lost file: every request of the group gets it as its answer, the server stays.
         except Exception as error:  # noqa: BLE001
             # A cluster that cannot be asked leaves nothing behind that could be broken.
             self._failed = not isinstance(error, StoreUnavailable)
             _LOG.error("a commit of %d requests failed: %s", len(group), error)
             return [committed_or_refused(error)] * len(group)
+        if type(outcomes[-1]) is StoreUnavailable:
+            _LOG.error("a commit of %d requests failed: %s", len(group), outcomes[-1])
+        return outcomes
 
     def _finish(self, group: Waiting, outcomes: Sequence[Outcome]) -> None:
         self.groups += 1
@@ -125,7 +142,7 @@ class Commits:
         for (_, done), outcome in zip(group, outcomes, strict=True):
             done(outcome)
         if self._waiting:
-            self._loop.call_soon(self._begin)
+            self._begin_soon()
             return
         self._busy = False
         if self._idle is not None:

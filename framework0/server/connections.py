@@ -244,7 +244,7 @@ class Connection(asyncio.Protocol):
 
     def _too_large(self) -> Refused:
         most = self._app.limits.body_bytes
-        return Refused(413, "too_large", f"a body has at most {most:,} bytes")
+        return Refused(413, "too_large", f"a body has at most {most:,} bytes: send less at a time")
 
     def _take(self, data: bytes | bytearray) -> None:
         self._size += len(data)

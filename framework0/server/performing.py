@@ -157,6 +157,11 @@ class Performing:
         else:
             self._socket.left_out(feed.version)
 
+    def begin_alone(self) -> None:
+        """Have what this client has asked for written now, if it is the only one."""
+        if self._namespace is not None:
+            self._namespace.commits.begin_alone()
+
     def end(self) -> None:
         """Follow no more, and be no longer there."""
         if self._namespace is not None:

@@ -103,7 +103,13 @@ class Socket(asyncio.Protocol):
                 self.transport.write_eof()
             return
         if not self._todo and not self._full:
-            self._take(found)
+            # What can be answered at once goes out at once, and not after another turn of the loop.
+            self._flushing = True
+            try:
+                self._take(found)
+                self._doing.begin_alone()
+            finally:
+                self._flush()
         else:
             self._todo.extend(found)
             self.transport.pause_reading()
@@ -200,11 +206,13 @@ class Socket(asyncio.Protocol):
         todo = iter(messages)
         for number, message in enumerate(todo):
             if number >= TURN_MESSAGES:
-                self._rest_for(0.0, message, todo)
+                self._todo.append(message)
+                self._rest_for(0.0, todo)
                 return
             if type(message) is str:
-                if (wait := self._app.delay(self.token)) > 0:
-                    self._rest_for(wait, message, todo)
+                if self._session.open and (wait := self._app.delay(self.token)) > 0:
+                    self._perform(self._session.too_often(message, wait))
+                    self._rest_for(wait, todo)
                     return
                 self._app.counts.messages += 1
                 self._perform(receive(message, at))
@@ -220,11 +228,8 @@ class Socket(asyncio.Protocol):
                     self.transport.pause_reading()
                     return
 
-    def _rest_for(
-        self, seconds: float, message: str | Control, todo: Iterator[str | Control]
-    ) -> None:
+    def _rest_for(self, seconds: float, todo: Iterator[str | Control]) -> None:
         """Do no more for a client that asks too often or too much, until it may go on."""
-        self._todo.append(message)
         self._todo.extend(todo)
         self.transport.pause_reading()
         self._resting = True

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 MEMORY: Final = "memory"
 _SQLITE: Final = "sqlite:"
-_CLUSTERS: Final = ("etcd://", "nats://")
+_CLUSTERS: Final = ("etcd://", "etcds://", "nats://", "natss://")
 
 
 class Stores:
@@ -49,9 +49,11 @@ class Stores:
             self._file = workspace.state / "contexts" / f"{word}.db"
             workspace.ensure_state()
         else:
+            from framework0.context.replicated import shown
+
             raise UsageError(
                 "--store is `memory`, `sqlite:PATH`, `etcd://HOST:PORT,…/NAME`, "
-                f"`nats://HOST:PORT,…/NAME` or the name of a context, not {word!r}"
+                f"`nats://HOST:PORT,…/NAME` or the name of a context, not {shown(word)!r}"
             )
         make_private_folder(self._file.parent)
         self.text = str(self._file)

@@ -27,8 +27,10 @@ KEYS = [f"k{number}" for number in range(5)]
 class Servers:
     """``framework0 serve`` three times on one cluster, under the ports they keep."""
 
-    def __init__(self, folder, store, front):
+    def __init__(self, folder, store, front, *, stores=None):
+        """``stores`` has the addresses of the servers that reach the cluster in another way."""
         self.folder = folder
+        self._others = stores or {}
         self.ports = free_ports(NODES)
         self.tokens, texts = token_file(folder, client="admin")
         self.token = texts["client"]
@@ -40,7 +42,8 @@ class Servers:
         """Start one of them, and return when it listens."""
         home = self.folder / f"server{number}"
         home.mkdir(exist_ok=True)
-        words = [sys.executable, "-m", "framework0", "serve", "--json", "--store", self._store,
+        words = [sys.executable, "-m", "framework0", "serve", "--json", "--store",
+                 self._others.get(number, self._store),
                  "--port", str(self.ports[number]), "--workspace", str(home),
                  "--token-file", str(self.tokens), "--allow-host", f"127.0.0.1:{self._front}"]  # fmt: skip
         environment = {**os.environ, "XDG_STATE_HOME": str(home / "state")}
@@ -116,6 +119,56 @@ class Balancer:
                 far_reader, far_writer = await asyncio.open_connection("127.0.0.1", port)
                 await asyncio.gather(_pump(reader, far_writer), _pump(far_reader, writer))
                 return
+        writer.close()
+
+
+class Holding(Balancer):
+    """Stands before a member of etcd, and keeps from a server what its follower would be told.
+
+    Its questions to the majority and its writes go through.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self._free = asyncio.Event()
+        self._free.set()
+
+    def hold(self):
+        self._do(self._set(free=False))
+
+    def release(self):
+        self._do(self._set(free=True))
+
+    async def _set(self, *, free):
+        if free:
+            self._free.set()
+        else:
+            self._free.clear()
+
+    async def _serve(self, reader, writer):
+        far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self.servers[0])
+        follows = asyncio.Event()
+        with suppress(OSError):
+            await asyncio.gather(
+                self._ask(reader, far_writer, follows), self._tell(far_reader, writer, follows)
+            )
+
+    @staticmethod
+    async def _ask(reader, writer, follows):
+        while data := await reader.read(65536):
+            # Only a follower asks for many records at once, or watches.
+            if b"/v3/watch" in data or b"range_end" in data:
+                follows.set()
+            writer.write(data)
+            await writer.drain()
+        writer.close()
+
+    async def _tell(self, reader, writer, follows):
+        while data := await reader.read(65536):
+            if follows.is_set():
+                await self._free.wait()
+            writer.write(data)
+            await writer.drain()
         writer.close()
 
 

@@ -11,6 +11,7 @@ import psutil
 import pytest
 from websockets.frames import Frame, Opcode
 
+from framework0.context import Context
 from framework0.server import ServerLimits
 from tests.server.conftest import ROOT, client_of, wait_until
 
@@ -130,16 +131,60 @@ def test_every_question_over_a_socket_has_its_answer(client):
         assert ask(type="get", id=20, key="")["code"] == "bad_key"
 
 
-def test_a_socket_that_asks_too_often_is_read_more_slowly(start):
+@pytest.mark.slow
+def test_a_socket_that_asks_too_often_is_told_so_for_each_message_and_read_more_slowly(start):
     client = client_of(start(limits=ServerLimits(rate=20)))
-    with client.socket() as opened, client.socket() as other:
+    with client.socket() as opened:
         began = time.monotonic()
-        for number in range(100):
-            opened.say(type="ping", id=number)
-        assert [opened.hear()["id"] for _ in range(100)] == list(range(100))
-        # Eighty come at once: four seconds' worth. The others come as the rate has it.
-        assert time.monotonic() - began > 0.7
-        assert other.ask(type="ping", id=1)["type"] == "pong"
+        pings = [{"type": "ping", "id": number} for number in range(100)]
+        opened.connection.socket.sendall(frames_of(*pings))
+        answers = [opened.hear() for _ in range(100)]
+        assert [answer["id"] for answer in answers] == list(range(100))
+        # Eighty come at once: four seconds' worth. Then each that comes too early is refused, and
+        # what follows it is not read before its time.
+        assert [answer["type"] for answer in answers[:80]] == ["pong"] * 80
+        refused = [answer for answer in answers if answer["type"] == "error"]
+        assert 1 <= len(refused) <= 11
+        assert time.monotonic() - began > 0.3
+        for answer in refused:
+            assert answer["code"] == "rate"
+            assert 0 < answer["retry_after"] <= 0.06
+            assert "wait" in answer["message"]
+        # The socket stays, and goes on.
+        until = time.monotonic() + 20
+        while opened.ask(type="ping", id=200)["type"] != "pong":
+            assert time.monotonic() < until
+
+
+def test_whatever_comes_too_often_is_told_so_and_never_the_greeting(start):
+    client = client_of(start(limits=ServerLimits(rate=1)))
+
+    def refusal_of(opened, text):
+        for _ in range(100):
+            opened.connection.send(text)
+            answer = opened.hear()
+            if answer.get("code") == "rate":
+                return answer
+        raise AssertionError("never refused")
+
+    with client.socket() as opened:
+        assert refusal_of(opened, '{"key": "k", "id": 7, "type": "get"}')["id"] == 7
+    with client.socket() as other:
+        # The same token, and a new connection: it is let in, and its requests are counted.
+        assert other.welcome["type"] == "welcome"
+        for text in ("nonsense", "[1]", '{"id": -1}', '{"id": 1.5}'):
+            assert "id" not in refusal_of(other, text)
+
+
+@pytest.mark.slow
+def test_a_client_that_is_told_rate_sends_again_by_itself(start):
+    server = start(limits=ServerLimits(rate=40))
+    with Context() as context:
+        context.connect_to_server(server.url)
+        for number in range(170):
+            context.set("n", number)
+        assert context.get("n", fresh=True) == 169
+        assert context.version == 170
 
 
 def test_more_messages_than_one_turn_has_are_answered_in_order(client):

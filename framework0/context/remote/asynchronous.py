@@ -12,6 +12,7 @@ from socket import gethostname
 from framework0.context.change import Author, Write
 from framework0.context.history import thawed
 from framework0.context.remote.address import find_token, read_address
+from framework0.context.remote.fitting import Room
 from framework0.context.remote.limits import (
     BACKOFF_FIRST,
     BACKOFF_LONGEST,
@@ -84,6 +85,7 @@ class AsyncContextClient:
         self._timeout = timeout
         self._ca = ca
         self._session = ClientSession()
+        self._room = Room()
         self._line: ClientConnection | None = None
         self._ready = asyncio.Event()
         self._refusal: Framework0Error | None = None
@@ -250,6 +252,7 @@ class AsyncContextClient:
             raise ContextError(
                 "the client is closed, or was not entered: async with AsyncContextClient(…)"
             )
+        again = False
         try:
             async with asyncio.timeout(self._timeout):
                 while True:
@@ -257,20 +260,24 @@ class AsyncContextClient:
                     if self._refusal is not None:
                         raise self._refusal
                     with contextlib.suppress(_Cut):
-                        return await self._once(kind, fields)
+                        return await self._once(kind, fields, again=again)
+                    again = True
         except TimeoutError:
             raise StoreUnavailable(
                 f"{self._address} did not answer within {self._timeout:g} seconds",
                 happened=None if "operation" in fields else False,
             ) from None
 
-    async def _once(self, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    async def _once(self, kind: str, fields: dict[str, Any], *, again: bool) -> dict[str, Any]:
         from websockets.exceptions import ConnectionClosed
 
         line = self._line
         if line is None:
             raise _Cut
         identity, data = self._session.request(kind, **fields)
+        refused = self._room.refusal(fields, data)
+        if refused is not None:
+            raise refused
         answer = asyncio.get_running_loop().create_future()
         self._answers[identity] = answer
         try:
@@ -284,7 +291,7 @@ class AsyncContextClient:
             if reply["code"] in AGAIN:
                 await asyncio.sleep(min(float(reply.get("retry_after", BACKOFF_FIRST)), 1.0))
                 raise _Cut
-            raise refusal(reply, fields.get("operation"))
+            raise refusal(reply, fields.get("operation"), again=again)
         return reply
 
     async def _keep_connected(self) -> None:
@@ -332,6 +339,7 @@ class AsyncContextClient:
         match event:
             case Welcome():
                 self.role, self._epoch = event.role, event.epoch
+                self._room = Room(event.limits)
                 self.reconnects += 1
                 self._line, self._refusal = line, None
                 self._ready.set()

@@ -13,6 +13,7 @@ from threading import Event, Lock, Thread, current_thread
 from time import monotonic
 
 from framework0.context.remote.address import find_token
+from framework0.context.remote.fitting import Room
 from framework0.context.remote.limits import (
     BACKOFF_FIRST,
     BACKOFF_LONGEST,
@@ -36,7 +37,6 @@ from framework0.context.wire.client import (
 )
 from framework0.context.wire.codec import Malformed
 from framework0.context.wire.codes import CLOSE_TOO_LARGE
-from framework0.context.wire.limits import MESSAGE_BYTES
 from framework0.errors import ContextError, Framework0Error, RefusedError, ValueRefused
 
 TYPE_CHECKING = False
@@ -79,7 +79,7 @@ class Link:
         self._stop = Event()
         self._parts: dict[str, Entry] = {}
         self._pause = 0.0
-        self._most_bytes = MESSAGE_BYTES
+        self._room = Room()
         self._afresh = False
         self._heard = 0.0
         self._asked = 0.0
@@ -243,8 +243,7 @@ class Link:
         self._replica.set_clock(welcome.now, began)
         self.role, self.who = welcome.role, welcome.who
         self.server_version = welcome.version
-        most = welcome.limits.get("message_bytes")
-        self._most_bytes = most if type(most) is int else MESSAGE_BYTES
+        self._room = Room(welcome.limits)
         if welcome.resume == "changes":
             self._replica.resume()
         with self._lock:
@@ -256,6 +255,7 @@ class Link:
             again = self._calls.take_all()
             for call in again:
                 if call.kind in _WRITES:
+                    # From here on it is one that was sent before.
                     call.fields["full"] = True
             self._queue.extendleft(reversed(again))
             self._kept_on_way = None
@@ -299,7 +299,10 @@ class Link:
             self._send_later(failed.id, failed.fields.get("retry_after"))
             return
         self._calls.refused(
-            failed.id, lambda call: refusal(failed.fields, call.fields.get("operation"))
+            failed.id,
+            lambda call: refusal(
+                failed.fields, call.fields.get("operation"), again="full" in call.fields
+            ),
         )
         with self._lock:
             self._pump()
@@ -329,11 +332,8 @@ class Link:
                 self._kept_on_way = call
             self._queue.popleft()
             identity, data = self._session.request(call.kind, **call.fields)
-            if len(data) > self._most_bytes:
-                call.error = ValueRefused(
-                    f"the message has {len(data):,} bytes, and this server takes at most "
-                    f"{self._most_bytes:,}: store less at a time, or a file's path"
-                )
+            call.error = self._room.refusal(call.fields, data)
+            if call.error is not None:
                 call.finish()
                 continue
             self._calls.add(identity, call)

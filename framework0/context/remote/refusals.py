@@ -44,8 +44,17 @@ AGAIN = frozenset({"busy", "rate"})
 """Codes after which the same request may be sent again a little later."""
 
 
-def refusal(fields: dict[str, Any], operation: str | None = None) -> Framework0Error:
-    """Return the error that the fields of an ``error`` message stand for."""
+def refusal(
+    fields: dict[str, Any], operation: str | None = None, *, again: bool = False
+) -> Framework0Error:
+    """Return the error that the fields of an ``error`` message stand for.
+
+    ``again`` says that the same request was sent before, without an answer: that it was not done now
+    says nothing of then.
+    """
+    if again and fields.get("happened") is False:
+        words = "; it was sent before as well, and whether it happened then is not known"
+        fields = {**fields, "happened": None, "message": f"{fields.get('message')}{words}"}
     code, words = fields.get("code"), str(fields.get("message"))
     known: Framework0Error | None = None
     try:

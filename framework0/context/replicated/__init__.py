@@ -1,6 +1,6 @@
 """A context that several servers share through an engine of several machines (etcd, NATS JetStream).
 
-In reading order: ``log`` (the seam to an engine), ``etcd`` and ``nats`` behind it, ``facts`` (what a
+In reading order: ``log`` (the seam to an engine), ``access`` (TLS and passwords), ``etcd`` and ``nats`` behind it, ``facts`` (what a
 record says, pure), ``replica`` (one server's copy, and trying out beside it), ``store`` (the whole).
 """
 
@@ -10,6 +10,7 @@ from framework0.doors import opening
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from framework0.context.replicated.access import shown
     from framework0.context.replicated.engines import check_namespace, open_log
     from framework0.context.replicated.log import (
         Away,
@@ -31,6 +32,7 @@ _HOME = {
     "Trimmed": "log",
     "check_namespace": "engines",
     "open_log": "engines",
+    "shown": "access",
 }
 
 __all__ = [
@@ -43,6 +45,7 @@ __all__ = [
     "Trimmed",
     "check_namespace",
     "open_log",
+    "shown",
 ]
 
 __getattr__ = opening(__name__, _HOME)

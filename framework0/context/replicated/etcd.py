@@ -13,10 +13,12 @@ import json
 import threading
 from base64 import b64decode, b64encode
 
+from framework0.context.replicated.access import Access
 from framework0.context.replicated.log import (
     IDLE_SECONDS,
     RECORD_BYTES,
     Away,
+    Barred,
     Moved,
     Record,
     Snapshot,
@@ -33,8 +35,18 @@ if TYPE_CHECKING:
     from requests import Response
 
 _DIGITS: Final = 20
+_LOGGED_IN: Final = "Authorization"
+# What etcd says of tokens and users: its gateway has no codes for it.
+_LOGGED_OUT: Final = ("invalid auth token", "revision of auth store is old")
+_NOBODY: Final = "user name is empty"
+_WRONG: Final = "invalid user ID or password"
+_NO_LOGINS: Final = "authentication is not enabled"
 _PAGE: Final = 64
 """Records asked for at once: with the largest records still an answer of some 50 MB."""
+
+
+OPEN: Final = Access()
+"""A cluster that lets everybody in."""
 
 
 class Endpoints:
@@ -43,7 +55,9 @@ class Endpoints:
     Used by one thread at a time, which its lock sees to: sessions are not for sharing.
     """
 
-    def __init__(self, addresses: Sequence[tuple[str, int]], timeout: float, scheme: str) -> None:
+    def __init__(
+        self, addresses: Sequence[tuple[str, int]], timeout: float, access: Access
+    ) -> None:
         try:
             from etcd3gw import Etcd3Client
         except ImportError:
@@ -51,9 +65,24 @@ class Endpoints:
                 "a context on etcd needs a client library: pip install 'framework0[etcd]'"
             ) from None
         self._clients = [
-            Etcd3Client(host, port, protocol=scheme, timeout=timeout, api_path="/v3/")
+            Etcd3Client(
+                host,
+                port,
+                protocol="https" if access.secure else "http",
+                ca_cert=access.ca or None,
+                cert_cert=access.cert or None,
+                # One file may hold both.
+                cert_key=access.key or access.cert or None,
+                timeout=timeout,
+                api_path="/v3/",
+            )
             for host, port in addresses
         ]
+        for client in self._clients:
+            # No proxy, no login and no authority of the environment comes between: some of them would go
+            # before what the address says.
+            client.session.trust_env = False
+        self._access = access
         self._lock = threading.Lock()
         self._timeout = timeout
         self._streaming: Response | None = None
@@ -73,14 +102,52 @@ class Endpoints:
             for left in range(len(self._clients) if everybody else 1, 0, -1):
                 client = self._clients[0]
                 try:
-                    answer: dict[str, Any] = client.post(client.get_url(path), json=body)
+                    return self._post(client, path, body)
                 except (Etcd3Exception, RequestException, ValueError) as error:
                     self._clients.append(self._clients.pop(0))
                     if left == 1:
                         raise _away(client, error) from error
-                else:
-                    return answer
         raise Away("no member of the etcd cluster is known")
+
+    def _post(self, client: Etcd3Client, path: str, body: dict[str, Any]) -> dict[str, Any]:
+        from etcd3gw.exceptions import Etcd3Exception
+
+        if self._access.user and _LOGGED_IN not in client.session.headers:
+            self._log_in(client)
+        try:
+            answer: dict[str, Any] = client.post(client.get_url(path), json=body)
+        except Etcd3Exception as error:
+            words = error.detail_text or ""
+            if _NOBODY in words:
+                raise Barred(
+                    f"etcd at {client.host}:{client.port} wants a user: write etcd://USER@HOST:PORT/…"
+                ) from None
+            if not self._access.user or not any(sign in words for sign in _LOGGED_OUT):
+                raise
+            # Refused before anything was done: a token that has ended, or is of another history.
+            self._log_in(client)
+            answer = client.post(client.get_url(path), json=body)
+        return answer
+
+    def _log_in(self, client: Etcd3Client) -> None:
+        from etcd3gw.exceptions import Etcd3Exception
+
+        user = self._access.user
+        client.session.headers.pop(_LOGGED_IN, None)
+        try:
+            said = client.post(
+                client.get_url("auth/authenticate"),
+                json={"name": user, "password": self._access.password},
+            )
+            client.session.headers[_LOGGED_IN] = said["token"]
+        except Etcd3Exception as error:
+            words = error.detail_text or ""
+            if _WRONG not in words and _NO_LOGINS not in words:
+                raise
+            why = "it has no logins" if _NO_LOGINS in words else "wrong name or password"
+            raise Barred(
+                f"etcd at {client.host}:{client.port} does not let in the user {user!r}: {why}"
+            ) from None
 
     def stream(self, path: str, body: dict[str, Any], idle: float) -> Iterator[dict[str, Any]]:
         """Yield what the first member streams, until nothing came for ``idle`` seconds."""
@@ -125,14 +192,14 @@ class EtcdLog:
         prefix: str,
         *,
         timeout: float = 2.0,
-        scheme: str = "http",
+        access: Access = OPEN,
     ) -> None:
         self.silence_proves_the_end = True
         self._prefix = prefix.rstrip("/") + "/"
         # One for each kind of caller, so that a slow follower holds no writer up.
-        self._writer = Endpoints(addresses, timeout, scheme)
-        self._reader = Endpoints(addresses, timeout, scheme)
-        self._follower = Endpoints(addresses, timeout, scheme)
+        self._writer = Endpoints(addresses, timeout, access)
+        self._reader = Endpoints(addresses, timeout, access)
+        self._follower = Endpoints(addresses, timeout, access)
 
     def append(self, after: int, data: bytes) -> None:
         """Append ``data`` if the log ends at ``after``."""

@@ -8,8 +8,8 @@ from collections import OrderedDict
 
 from framework0.context.expiry import Deadlines
 from framework0.context.replicated.facts import Facts, decode, encode
-from framework0.context.replicated.log import Away, Moved, Trimmed
-from framework0.errors import JournalFromTheFuture, StoreUnavailable
+from framework0.context.replicated.log import Away, Barred, Moved, Trimmed
+from framework0.errors import JournalFromTheFuture, RefusedError, StoreUnavailable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 _MAKERS: Final = 4_096
 """Records whose makers are remembered: many more than can come between a try and its answer."""
+
+UNKNOWN: Final = "?"
+"""In place of the maker of a record that was not seen here, or too long ago."""
 
 _PAUSE: Final = 0.05
 """Seconds until an engine that did not answer is asked again."""
@@ -49,13 +52,16 @@ class Follower:
         """Bring the replica to where the log ends, and follow it from there.
 
         A log that nobody has begun begins with ``first``. Raises
-        :class:`~framework0.errors.StoreUnavailable` when nobody answers within ``patience`` seconds.
+        :class:`~framework0.errors.StoreUnavailable` when nobody answers within ``patience`` seconds, and
+        :class:`~framework0.errors.RefusedError` when this server is not let in.
         """
         end = time.monotonic() + patience
         while True:
             try:
                 self._begin(first)
                 break
+            except Barred as error:
+                raise RefusedError(f"the context cannot be opened: {error}") from error
             except Away as error:
                 # A cluster that is just starting chooses its leaders first.
                 if time.monotonic() > end:
@@ -124,9 +130,9 @@ class Follower:
             self.changed.notify_all()
 
     def maker(self, position: int) -> str:
-        """Return who made the record at ``position``: "" nobody (it is empty), "?" not known."""
+        """Return who made the record at ``position``: "" nobody (it is empty), or ``UNKNOWN``."""
         with self.changed:
-            return self._makers.get(position, "?")
+            return self._makers.get(position, UNKNOWN)
 
     def reached(self, position: int, end: float) -> bool:
         """Wait until the replica is at ``position`` or beyond; False when ``end`` came first."""

@@ -39,6 +39,10 @@ class Away(ContextError):
     """The engine's majority did not answer in time; an append may or may not have happened."""
 
 
+class Barred(Away):
+    """The engine is there, and does not let this server in: nothing was done."""
+
+
 class Trimmed(Exception):
     """The records asked for are gone; the snapshot of ``position`` or a later one replaces them."""
 

@@ -21,6 +21,7 @@ from framework0.context.replicated.log import (
     IDLE_SECONDS,
     RECORD_BYTES,
     Away,
+    Barred,
     Moved,
     Record,
     Snapshot,
@@ -38,10 +39,13 @@ if TYPE_CHECKING:
     from nats.js import JetStreamContext
     from nats.js.kv import KeyValue
 
+    from framework0.context.replicated.access import Access
+
     T = TypeVar("T")
 
 _WRONG_LAST_SEQUENCE: Final = 10071
 _EXPECTED: Final = "Nats-Expected-Last-Sequence"
+_BARRED: Final = "authorization violation"
 _POINTER: Final = "latest"
 _LOOK_AGAIN: Final = 0.05
 """Seconds between two attempts to reach a stream that is choosing its leader."""
@@ -61,6 +65,7 @@ class NatsLog:
         *,
         replicas: int = 3,
         timeout: float = 2.0,
+        access: Access | None = None,
         **options: Any,
     ) -> None:
         try:
@@ -72,6 +77,12 @@ class NatsLog:
         self.silence_proves_the_end = False
         self._connect = nats.connect
         self._options = {"servers": list(servers), **options}
+        if access is not None:
+            logins = {"user": access.user, "password": access.password} if access.user else {}
+            self._options.update(tls=access.tls(), **logins)
+        self._user = access.user if access is not None else ""
+        # Whether the servers refuse this client: to connect tries on, and only this tells why.
+        self._barred = False
         self._stream = f"framework0_{name}"
         self._subject = f"framework0.{name}.log"
         self._replicas = replicas
@@ -181,6 +192,11 @@ class NatsLog:
             raise Away("the connection to NATS is closed") from None
         except (Error, OSError, TimeoutError) as error:
             future.cancel()
+            if self._barred:
+                who = f"the user {self._user!r}" if self._user else "who gives no user"
+                raise Barred(
+                    f"NATS does not let in {who}: natss://USER@HOST:PORT/… and its password"
+                ) from None
             reason = str(error) or type(error).__name__
             raise Away(f"NATS does not answer for the stream {self._stream}: {reason}") from error
 
@@ -206,12 +222,17 @@ class NatsLog:
                     max_reconnect_attempts=-1,
                     ping_interval=2,
                     max_outstanding_pings=2,
-                    error_cb=_ignore,
+                    error_cb=self._heed,
                     **self._options,
                 )
                 # It tries for ever on its own: good once there was a connection, not before.
                 self._client = await asyncio.wait_for(connecting, self._timeout)
+                self._barred = False
             return self._client.jetstream(timeout=self._timeout)
+
+    async def _heed(self, error: Exception) -> None:
+        """Reconnecting is the client's own matter; what could not be done is told by each call."""
+        self._barred = self._barred or _BARRED in str(error).lower()
 
     async def _has_records(self) -> bool:
         from nats.js.errors import NotFoundError
@@ -347,7 +368,3 @@ class NatsLog:
         for number in range(kept.get("parts", 0)):
             await bucket.purge(f"{before}.{number}")
         return True
-
-
-async def _ignore(_: Exception) -> None:
-    """Reconnecting is the client's own matter; what could not be done is told by each call."""

@@ -189,12 +189,16 @@ class Trial:
         self.version = replica.version()
         self.changes: list[Change] = []
         self.done: list[Done] = []
+        # Calls whose answers stand in the log already: whatever comes, they are so.
+        self.repeated: list[Request] = []
 
     def make(self, request: Request) -> tuple[Change, ...]:
         """Return the changes that ``request`` leads to; raises what :meth:`Store.apply` would."""
         known = self._replica.known(request)
-        if known is None:
-            known = self._known(request)
+        if known is not None:
+            self.repeated.append(request)
+            return known
+        known = self._known(request)
         if known is not None:
             return known
         self._check(request)

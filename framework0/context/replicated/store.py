@@ -14,13 +14,14 @@ import random
 import threading
 import time
 import uuid
+from copy import copy
 from itertools import islice
 
 from framework0.context.admission import check_order
 from framework0.context.change import Request
 from framework0.context.persist.commits import GroupCommit
 from framework0.context.replicated.facts import Facts, Tagging, encode
-from framework0.context.replicated.following import Follower
+from framework0.context.replicated.following import UNKNOWN, Follower
 from framework0.context.replicated.log import (
     IDLE_SECONDS,
     RECORD_BYTES,
@@ -50,6 +51,9 @@ _SNAPSHOT_RECORDS: Final = 10_000
 _LOADED: Final = 100
 """Changes that are loaded in one record."""
 
+_LINGER: Final = 0.001
+"""Seconds that callers who were answered together are waited for: less than an append takes."""
+
 _PAUSE: Final = 0.05
 """At most so many seconds until an append that got no answer is tried again."""
 
@@ -70,7 +74,7 @@ class ReplicatedStore:
         self._snapshot_due = _SNAPSHOT_RECORDS
         # One appends at a time: the next one needs to know how the one before it ended.
         self._appending = threading.Lock()
-        self._commits = GroupCommit(self._perform, lambda: None)
+        self._commits = GroupCommit(self._perform, lambda: None, linger=_LINGER)
         self._rounds = Rounds(self._ask_where_it_ends)
         replica = self._replica = Replica(**bounds)
         self._follower = Follower(log, replica)
@@ -204,17 +208,20 @@ class ReplicatedStore:
     def _apply_together(self, requests: Sequence[Request], end: float) -> Answers:
         while True:
             position, trial, answers = self._try_out(requests)
-            if not (trial.changes or trial.done):
-                # Nothing to append, but is what the answers rest on still so?
-                if self._is_head(position, end):
+            try:
+                if not (trial.changes or trial.done):
+                    # Nothing to append, but is what the answers rest on still so?
+                    if self._is_head(position, end):
+                        return answers
+                    continue
+                facts = Facts(self._next_id(), tuple(trial.changes), tuple(trial.done))
+                data = encode(facts)
+                if len(data) > RECORD_BYTES:
+                    return self._apply_in_parts(requests, len(data), end)
+                if self._append(position, facts.id, data, end):
                     return answers
-                continue
-            facts = Facts(self._next_id(), tuple(trial.changes), tuple(trial.done))
-            data = encode(facts)
-            if len(data) > RECORD_BYTES:
-                return self._apply_in_parts(requests, len(data), end)
-            if self._append(position, facts.id, data, end):
-                return answers
+            except StoreUnavailable as error:
+                return _told_apart(requests, trial.repeated, answers, error)
 
     def _apply_in_parts(self, requests: Sequence[Request], size: int, end: float) -> Answers:
         if len(requests) == 1:
@@ -254,7 +261,11 @@ class ReplicatedStore:
                     return
 
     def _append(self, position: int, maker: str, data: bytes, end: float) -> bool:
-        """Return whether the record now stands behind ``position``; False: another one does."""
+        """Return whether the record now stands behind ``position``; False: another one does.
+
+        When it returns False, or says that nothing was written, this record can never stand there or
+        anywhere: an engine accepts it behind that position only, which is taken.
+        """
         asked = False
         while True:
             began = time.monotonic()
@@ -263,7 +274,11 @@ class ReplicatedStore:
             except Moved:
                 if not self._follower.reached(position + 1, end):
                     raise self._gave_up(asked) from None
-                return self._follower.maker(position + 1) == maker
+                found = self._follower.maker(position + 1)
+                if asked and found == UNKNOWN:
+                    # A snapshot has taken the place of the record that may be this one.
+                    raise self._gave_up(asked) from None
+                return found == maker
             except Away as error:
                 # It may have been appended all the same. Asking again is safe, because only one
                 # record can follow this position, and it says who made it.
@@ -357,3 +372,17 @@ class ReplicatedStore:
 
     def _end_of_patience(self) -> float:
         return time.monotonic() + self._timeout
+
+
+def _told_apart(
+    requests: Sequence[Request],
+    repeated: Sequence[Request],
+    answers: Answers,
+    error: StoreUnavailable,
+) -> Answers:
+    """Return what each request is answered when nobody answers for the log: only what it says already."""
+    known = {id(request) for request in repeated}
+    return [
+        answer if id(request) in known else copy(error)
+        for request, answer in zip(requests, answers, strict=True)
+    ]

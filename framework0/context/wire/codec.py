@@ -141,7 +141,9 @@ class StrictCodec:
             ]
         if count > self._keys:
             raise Malformed(
-                "too_many_keys", f"the message has {count:,} keys, more than {self._keys:,}"
+                "too_many_keys",
+                f"the message has {count:,} keys, more than {self._keys:,}: send less at a time, or "
+                "keep the data in a file whose path is the value",
             )
 
     def _too_deep(self) -> Malformed:

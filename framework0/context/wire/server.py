@@ -148,7 +148,7 @@ class ServerSession:
                 identity = self._decode(data).get("id")
         if not is_whole(identity, 0, ID_MOST):
             identity = None
-        words = f"too many requests: wait {wait:.1f} s, then send it again"
+        words = f"too many requests: wait {wait:.2f} s, then send it again"
         return self._refuse(identity, "rate", words, {"retry_after": round(wait, 3)})
 
     def answered(self, effect: Any, outcome: Any, behind: float | None = None) -> list[Effect]:

@@ -224,3 +224,32 @@ def test_without_the_library_one_sentence_says_what_to_install(server, monkeypat
 
     with pytest.raises(UsageError, match=r"pip install 'framework0\[remote\]'"):
         run(server, work)
+
+
+class AwayAfterOne(MemoryStore):
+    """Does the first write, and has no majority from then on."""
+
+    def apply_all(self, requests):
+        if self.version():
+            return [
+                StoreUnavailable("nobody answers for the log", happened=False) for _ in requests
+            ]
+        return super().apply_all(requests)
+
+
+def test_of_a_write_that_was_sent_before_a_cut_nothing_is_certain():
+    server = SmallServer(AwayAfterOne())
+    server.cuts_after_writes.append(True)
+
+    async def work(client):
+        told = []
+        for value in (1, 2):
+            with pytest.raises(StoreUnavailable) as caught:
+                await client.set("a", value)
+            told.append(caught.value.happened)
+        return told
+
+    try:
+        assert run(server, work) == [None, False]
+    finally:
+        server.stop()

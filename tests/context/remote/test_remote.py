@@ -294,6 +294,34 @@ def test_a_server_that_does_not_answer_leaves_it_open_what_happened(server, join
     assert away.value.happened is False
 
 
+class AwayAfterOne(MemoryStore):
+    """Does the first write, and has no majority from then on."""
+
+    def apply_all(self, requests):
+        if self.version():
+            return [
+                StoreUnavailable("nobody answers for the log", happened=False) for _ in requests
+            ]
+        return super().apply_all(requests)
+
+
+def test_of_a_write_that_was_sent_before_a_cut_nothing_is_certain(join):
+    away = SmallServer(AwayAfterOne())
+    try:
+        store = join(away)
+        # It is done, and its answer lost; sent again, it is refused by a server that knows nothing of it.
+        away.cuts_after_writes.append(True)
+        with pytest.raises(StoreUnavailable, match="sent before as well") as caught:
+            put(store, "a", 1)
+        assert caught.value.happened is None
+        assert away.store.get("a").value == 1
+        with pytest.raises(StoreUnavailable, match="nobody answers") as caught:
+            put(store, "a", 2)
+        assert caught.value.happened is False
+    finally:
+        away.stop()
+
+
 def test_writes_may_be_refused_at_once(server, join):
     store = join(server, while_away="refuse")
     server.stop()

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from framework0.context import Author, Context
 from framework0.context.change import Request, Write
-from framework0.context.replicated import ReplicatedStore
+from framework0.context.replicated import Away, Moved, ReplicatedStore
 from framework0.context.replicated import store as store_module
 from framework0.context.replicated.facts import pack
+from framework0.context.replicated.following import UNKNOWN
 from framework0.errors import (
     ContextError,
     JournalFromTheFuture,
@@ -423,6 +424,123 @@ def test_threads_that_write_at_once_share_records_and_are_told_each_their_own(
         thread.join()
     assert sorted(answers) == list(range(1, 161))
     assert len(servers.machines.records) - begun < 160
+
+
+def cut_after(log: FakeLog, *outcomes: str) -> None:
+    """Have the log's next appends end as told, and cut it off after the last of them."""
+    append, waiting = log.append, list(outcomes)
+
+    def told(after: int, data: bytes) -> None:
+        outcome = waiting.pop(0)
+        if not waiting:
+            log.append = append  # type: ignore[method-assign]
+        try:
+            if outcome == "moved":
+                raise Moved
+            if outcome == "done":
+                append(after, data)
+            if outcome == "away":
+                raise Away("no answer")
+        finally:
+            if not waiting:
+                log.cut = True
+
+    log.append = told  # type: ignore[method-assign]
+
+
+def test_nothing_was_written_is_said_only_of_what_was_never_taken(servers: Servers) -> None:
+    one, other = servers.another(timeout=0.3), servers.another()
+    # Refused, and then the log is not heard any more: nothing can stand anywhere.
+    cut_after(servers.logs[0], "moved")
+    with pytest.raises(StoreUnavailable, match="nothing was written") as caught:
+        put(one, "k", 1)
+    assert caught.value.happened is False
+    servers.logs[0].cut = False
+    one.refresh()
+    # Without an answer, then refused, then nothing more is heard: it may be what stands there.
+    cut_after(servers.logs[0], "away", "moved")
+    with pytest.raises(StoreUnavailable, match="not known") as caught:
+        put(one, "k", 1)
+    assert caught.value.happened is None
+    servers.logs[0].cut = False
+    one.refresh()
+    assert one.version() == other.version() == 0
+
+
+def test_a_write_that_lost_its_place_and_then_the_cluster_was_not_written(
+    servers: Servers,
+) -> None:
+    one, other = servers.another("away", timeout=0.5), servers.another()
+    log = servers.logs[0]
+    append = log.append
+
+    def overtaken(after: int, data: bytes) -> None:
+        # Another server takes the place; the next one is refused, and then nothing is heard.
+        put(other, "other", 1)
+        log.append = append  # type: ignore[method-assign]
+        try:
+            append(after, data)
+        except Away:
+            cut_after(log, "moved", "moved")
+            raise
+
+    log.append = overtaken  # type: ignore[method-assign]
+    with pytest.raises(StoreUnavailable, match="nothing was written") as caught:
+        put(one, "k", 1)
+    # Its first sending had no answer, and yet it is certain: the place it was for is another's.
+    assert caught.value.happened is False
+    other.refresh()
+    assert [change.key for change in other.changes()] == ["other"]
+
+
+def test_a_record_that_a_snapshot_has_replaced_may_have_been_this_one(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = servers.another("unheard", timeout=2)
+    follower = store._follower
+    # Nobody remembers who made what: as after a jump to a snapshot.
+    monkeypatch.setattr(follower, "maker", lambda _: UNKNOWN)
+    with pytest.raises(StoreUnavailable, match="not known") as caught:
+        put(store, "k", 1, operation="op")
+    assert caught.value.happened is None
+    monkeypatch.undo()
+    # It has happened, and counts once.
+    assert [change.version for change in put(store, "k", 1, operation="op")] == [1]
+    assert store.version() == 1
+
+
+def test_what_the_log_says_of_a_repeated_call_is_said_also_without_the_cluster(
+    servers: Servers,
+) -> None:
+    store = servers.another(timeout=0.2)
+    made = put(store, "k", 1, operation="op")
+    servers.logs[0].cut = True
+    assert put(store, "k", 1, operation="op") == made
+    # Among others it is told apart.
+    repeated = Request((Write("k", 1),), ME, 1.0, None, None, "op")
+    fresh = Request((Write("j", 1),), ME, 1.0)
+    answers = store.apply_all((repeated, fresh))
+    assert answers[0] == made
+    assert isinstance(answers[1], StoreUnavailable)
+    assert answers[1].happened is None
+
+
+def test_of_a_group_in_parts_each_is_told_of_its_own_part(
+    servers: Servers, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(store_module, "RECORD_BYTES", 600)
+    store = servers.another(timeout=0.2)
+    noise = [" ".join(str((99 * n + k) * 7919 % 100_003) for k in range(60)) for n in range(4)]
+    cut_after(servers.logs[0], "done")
+    answers = store.apply_all([Request((Write(f"k{n}", noise[n]),), ME, 1.0) for n in range(4)])
+    stand = [isinstance(answer, tuple) for answer in answers]
+    assert stand[0]
+    assert not stand[-1]
+    for answer in answers:
+        assert isinstance(answer, tuple) or answer.happened is None
+    servers.logs[0].cut = False
+    store.refresh()
+    assert sorted(store.keys()) == [f"k{n}" for n in range(4) if stand[n]]
 
 
 def test_each_of_many_is_told_when_nobody_answers(servers: Servers) -> None:
