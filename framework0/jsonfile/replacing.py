@@ -88,7 +88,7 @@ class Former:
     def __init__(self, path: str, file: Path, place: str, content: bytes, mode: int) -> None:
         self.path = path
         self.place = place
-        if os.path.isdir(path):
+        if os.path.isdir(path) and not os.path.islink(path):
             error = IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
             raise trouble("replace", path, error, _ADVICE)
         try:
@@ -103,10 +103,6 @@ class Former:
         except OSError as error:
             hint = "the change is in the file, but not the state before it in its copy"
             raise trouble("replace", self.path, error, hint) from error
-
-    def discard(self) -> None:
-        """Remove it: nothing was changed."""
-        remove(self.place)
 
 
 def draft_of(path: Path | str) -> str:

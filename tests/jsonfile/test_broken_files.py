@@ -7,13 +7,16 @@ import json
 import os
 import stat
 import threading
+from zlib import crc32
 
 import pytest
 
 from framework0.errors import JsonFileBroken, LockHeld, RefusedError, WorkspaceError
 from framework0.jsonfile import JsonFile
+from framework0.jsonfile.box import Box
 from framework0.jsonfile.replacing import Former
 from framework0.jsonfile.text import MOST_BYTES
+from framework0.workspace import Gate
 
 # What is in the file, and what is said of it behind its name.
 BROKEN = {
@@ -140,6 +143,18 @@ def test_a_state_before_whose_holder_died_takes_its_place_with_the_next_change(p
 
     other.change(look)
     assert [name for name in os.listdir(path.parent) if name.endswith(".draft")] == []
+
+
+def test_what_a_holder_of_an_earlier_release_left_is_finished_too(path):
+    file = JsonFile(path)
+    file.set("g", "a", value=1)
+    file.set("g", "a", value=2)
+    intent = {"inode": path.stat().st_ino, "checksum": crc32(path.read_bytes()), "answers": []}
+    gate = Gate(file.lock_path)
+    Box(gate, posting=False).intend(intent)
+    gate.close()
+    file.set("g", "a", value=3)
+    assert JsonFile(file.good_copy).read() == {"g": {"a": 2}}
 
 
 def test_a_good_copy_that_is_broken_itself_is_not_offered(path):
