@@ -338,11 +338,12 @@ class Session:
             self.executors.start(self.options.executor or self.workspace.settings.executor)
             stack.enter_context(rarer_collections(len(self.plan)))
             stack.enter_context(self.usercode)
-            if self.options.capture:
-                stack.enter_context(self._captured())
+            capture = stack.enter_context(self._captured()) if self.options.capture else None
             if self.options.on_run is not None:
                 self.options.on_run(run)
             final = run.execute()
+            if capture is not None:
+                capture.stays = run.left_behind
             return RunResult(self.run_id, final, lambda: step_results(run), self.context)
 
     def _captured(self) -> Any:

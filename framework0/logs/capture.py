@@ -148,17 +148,23 @@ class _Router(io.TextIOBase):
 
 
 class Capture:
-    """An installed pair of routers; ``stdout`` and ``stderr`` are the streams beneath them."""
+    """An installed pair of routers; ``stdout`` and ``stderr`` are the streams beneath them.
+
+    Set ``stays`` when a step has been left behind in its thread: then the routers stay when the run is
+    over, as they do when it broke, and what such a step prints goes to its log, masked, and not to the
+    terminal. What nobody's step prints passes through them.
+    """
 
     def __init__(self, *, echo: bool, run_log: StepLog | None) -> None:
         self.echo = echo
         self.run_log = run_log
         self.stdout: TextIO | None = None
         self.stderr: TextIO | None = None
+        self.stays = False
 
     def __enter__(self) -> Self:
         with _lock:
-            if not _captures:
+            if not _captures and sys.stdout is not _routers[0]:
                 _install()
             _captures.append(self)
             self.stdout, self.stderr = _routers[0].real, _routers[1].real
@@ -181,7 +187,8 @@ class Capture:
             for router in _routers:
                 router.echo = False
                 router.run_log = None
-            sys.stdout, sys.stderr = self.stdout, self.stderr
+            if not self.stays and error is None:
+                sys.stdout, sys.stderr = self.stdout, self.stderr
 
     def restore(self) -> None:
         """Put the routers back after a step has left something else in ``sys.stdout``.

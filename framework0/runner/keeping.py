@@ -124,8 +124,9 @@ class Keeper:
 
 def _is_parcel(value: Any) -> bool:
     """Say whether this is what warm processes hand each other; without them there is none."""
-    module = sys.modules.get("framework0.runner.pool.parcel")
-    return module is not None and isinstance(value, module.Parcel)
+    # Another thread may be importing it just now: then there are none of its parcels yet.
+    parcels = getattr(sys.modules.get("framework0.runner.pool.parcel"), "Parcel", None)
+    return parcels is not None and isinstance(value, parcels)
 
 
 def _opened(parcel: Any) -> Any:

@@ -68,6 +68,7 @@ class Run:
         self.decisions: dict[tuple[int, str], Any] = {}
         self.records: dict[int, AttemptRecord] = {}
         self.error: BaseException | None = None
+        self.left_behind = False
         self.clock = clock or SystemClock()
         self.cache: StepCache | None = None
         self._chance = chance
@@ -412,9 +413,9 @@ class Run:
         if job.executor is None or not self._claim(job):
             return
         seconds = job.timeout or 0.0
-        stopped = job.executor.stop(job, TIMED_OUT)
         text = f"ran longer than its timeout of {seconds:g} s"
-        if not stopped:
+        if not job.executor.stop(job, TIMED_OUT):
+            self.left_behind = True
             text += "; a thread cannot be stopped from outside, so its work may still be going on"
         failure = Failure("timeout", text)
         self._obey(self._conclude(job, Outcome(TIMED_OUT, None, failure, seconds)), None)
@@ -444,5 +445,6 @@ class Run:
 
     def _leave_behind(self, job: Job, text: str) -> None:
         if self._claim(job):
+            self.left_behind = True
             outcome = Outcome(CANCELLED, None, Failure("cancelled", text))
             self._obey(self._conclude(job, outcome), None)

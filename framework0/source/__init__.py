@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from framework0.source.resolving import Library as Library
     from framework0.source.resolving import OurName as OurName
     from framework0.source.sources import Sources as Sources
+    from framework0.source.syntax import parse_python as parse_python
 
 __all__ = [
     "Answer",
@@ -43,6 +44,7 @@ __all__ = [
     "Unknown",
     "builtin_scriptlets",
     "near_names",
+    "parse_python",
 ]
 
 
@@ -63,6 +65,7 @@ def __getattr__(name: str) -> Any:
         "Sources": "sources",
         "builtin_scriptlets": "plugins",
         "near_names": "near",
+        "parse_python": "syntax",
     }
     home = homes.get(name, "facts")
     value = getattr(import_module(f"framework0.source.{home}"), name)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ast
 from typing import Any, Final
 
+from framework0.source.syntax import parse_python
+
 TYPES: Final = {
     "str": "string",
     "int": "integer",
@@ -44,7 +46,7 @@ def _named(name: str) -> tuple[tuple[str, ...], tuple[Any, ...]]:
 
 def _quoted(text: str) -> tuple[tuple[str, ...], tuple[Any, ...]]:
     try:
-        return types_of(ast.parse(text, mode="eval").body)
+        return types_of(parse_python(text, mode="eval").body)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return _NOTHING_KNOWN
 

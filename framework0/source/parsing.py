@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import os
 import stat
 import warnings
@@ -10,9 +9,12 @@ from typing import TYPE_CHECKING, Final
 
 from framework0.errors import Place
 from framework0.source.facts import Broken, Unknown
+from framework0.source.syntax import parse_python
 from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
+    import ast
+
     from framework0.source.finding import SourceFile
 
 MAX_FILE: Final = 4 * 1024 * 1024
@@ -68,7 +70,7 @@ def parse(found: SourceFile) -> Module | Broken | Unknown:
         with warnings.catch_warnings():
             # A doubtful escape in user code is for its own test run to complain about.
             warnings.simplefilter("ignore")
-            tree = ast.parse(content, found.path)
+            tree = parse_python(content, found.path)
     except SyntaxError as error:
         place = Place(found.path, error.lineno or 1, max(error.offset or 1, 1))
         return Broken(f"{error.msg}", place)

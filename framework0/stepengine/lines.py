@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 
+from framework0.source import parse_python
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Final
@@ -24,7 +26,7 @@ def lines_of(text: str, class_name: str) -> dict[str, int]:
     that is no Python has none at all.
     """
     try:
-        tree = ast.parse(text)
+        tree = parse_python(text)
     except (SyntaxError, ValueError, RecursionError):
         return {}
     for node in ast.walk(tree):

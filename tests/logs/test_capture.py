@@ -383,3 +383,43 @@ def test_without_echo_children_write_to_the_file_itself(log_of, terminal):
         print("no newline", end="")
         log.close()
     assert terminal() == ("", "")
+
+
+def test_what_a_step_left_behind_prints_later_stays_in_its_log(terminal, log_of):
+    before = sys.stdout, sys.stderr
+    log, later = log_of("left"), threading.Event()
+
+    def step():
+        with bind(log, "run", "left", 1):
+            later.wait(60)
+            print("hidden")
+
+    thread = threading.Thread(target=step)
+    try:
+        with capture_output() as capture:
+            thread.start()
+            capture.stays = True
+        later.set()
+        thread.join()
+        print("said")
+        assert terminal() == ("said\n", "")
+        # The next run takes over what is there, and leaves nothing of it.
+        with capture_output(run_log=log_of("run")):
+            print("of the next run")
+        assert (sys.stdout, sys.stderr) == before
+    finally:
+        sys.stdout, sys.stderr = before
+    assert text_of(log) == "hidden\n"
+
+
+def test_when_a_run_breaks_its_steps_still_print_into_their_logs(terminal, log_of):
+    before = sys.stdout, sys.stderr
+    log = log_of("going on")
+    try:
+        with pytest.raises(RuntimeError), capture_output():
+            raise RuntimeError("broken")
+        with bind(log, "run", "going on", 1):
+            print("hidden")
+        assert terminal() == ("", "")
+    finally:
+        sys.stdout, sys.stderr = before

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import threading
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -215,3 +217,8 @@ def test_what_is_done_apart_and_breaks_ends_the_run():
     assert done.wait(30)
     assert str(told[0]) == "broken"
     apart(Run(), done.clear)
+
+
+def test_while_another_thread_imports_what_knows_parcels_there_are_none(keeper, monkeypatch):
+    monkeypatch.setitem(sys.modules, "framework0.runner.pool.parcel", ModuleType("half"))
+    assert keeper.keep([1, 2]) == [1, 2]

@@ -124,8 +124,9 @@ def can_be_shared(value: Any) -> bool:
 
 
 def _is_array(value: Any) -> bool:
+    # Without NumPy, or while another thread is importing it, there are no arrays.
     numpy = sys.modules.get("numpy")
-    return numpy is not None and type(value) in (numpy.ndarray, numpy.memmap)
+    return type(value) in (getattr(numpy, "ndarray", None), getattr(numpy, "memmap", None))
 
 
 def _placed(root: Any, flat: memoryview, header: list[Any] | None) -> Shared:

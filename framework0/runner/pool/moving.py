@@ -32,8 +32,9 @@ def moved(box: list[Any]) -> Parcel | None:
     None, with the box as it was, for what is no such array, or is held by somebody else. The caller must
     not hold it either. Raises OSError when there is no memory; the array is lost then.
     """
-    numpy = sys.modules.get("numpy")
-    if numpy is None or type(box[0]) is not numpy.ndarray or not _is_whole(box[0]):
+    # Without NumPy, or while another thread is importing it, there are no arrays.
+    array = getattr(sys.modules.get("numpy"), "ndarray", None)
+    if array is None or type(box[0]) is not array or not _is_whole(box[0]):
         return None
     buffers: list[memoryview] = []
     structure, size = pickled(box[0], buffers), box[0].nbytes

@@ -33,7 +33,7 @@ Python's own resource tracker needs a moment to remove shared memory after its p
 KILL_LIMIT: Final = 3.0
 """Seconds of SIGKILL rounds after which what still lives (uninterruptible, or another user's) is named."""
 
-TRACKER_GRACE: Final = 0.5
+TRACKER_GRACE: Final = 1.0
 """Seconds of SIGKILL rounds in which a resource tracker of Python's is spared.
 
 It ends by itself when those it serves are gone, and removes the shared memory they had named first; the
