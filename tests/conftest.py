@@ -110,3 +110,14 @@ def run_python(tmp_path):
         )
 
     return run
+
+
+@pytest.fixture
+def unmeasured(monkeypatch):
+    """Programs that a test starts by the dozen, or kills, run without measuring coverage.
+
+    Measuring takes two thirds of a short command's time, and what is killed tells nothing anyway. Other
+    tests measure the same code.
+    """
+    for name in [name for name in os.environ if name.startswith("COVERAGE_")]:
+        monkeypatch.delenv(name)

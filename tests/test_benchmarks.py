@@ -18,6 +18,8 @@ from benchmarks.floors import FLOORS
 from benchmarks.table import bounded, faster, longer, render
 from benchmarks.timing import Series, alternate
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 TABLES = {
     "start": (
         "framework0 --version",

@@ -32,6 +32,8 @@ import yaml
 
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 PAGES = sorted(
     path.relative_to(REPOSITORY).as_posix()
     for path in [*REPOSITORY.glob("*.md"), *REPOSITORY.glob("docs/**/*.md")]

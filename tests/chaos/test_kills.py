@@ -19,6 +19,8 @@ from framework0.context import Context
 from framework0.runner import Journal
 from framework0.workspace import find_workspace
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 DRIVER = Path(__file__).with_name("driver.py")
 ROOT = Path(__file__).resolve().parents[2]
 WIDTH = 20

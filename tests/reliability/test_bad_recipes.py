@@ -24,6 +24,8 @@ from framework0.errors import RecipeError
 from framework0.recipe import read_document
 from framework0.recipe.limits import MAX_DEPENDENCIES, MAX_DEPTH, MAX_FILE_BYTES, MAX_STEPS
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 SECONDS = 1.0
 """What a person waits at most for the answer, the start of Python not counted."""
 

@@ -21,6 +21,8 @@ import pytest
 
 from tests.chaos.test_kills import STEPS, Trial
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 COUNT = 240
 
 ORPHAN_SECONDS = 5.0

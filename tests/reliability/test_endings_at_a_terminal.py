@@ -20,6 +20,8 @@ from time import monotonic
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 STEPS = """
 import os, signal, time
 

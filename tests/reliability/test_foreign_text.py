@@ -13,6 +13,8 @@ import sys
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 HOSTILE = {
     "title": "\x1b]0;owned\x07",
     "clipboard": "\x1b]52;c;cm0gLXJmIC8=\x07",

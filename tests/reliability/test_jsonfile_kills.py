@@ -14,6 +14,8 @@ from framework0.errors import LockHeld
 from framework0.jsonfile import JsonFile
 from tests.reliability.counting import hunt
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", ["posted", "exact"])

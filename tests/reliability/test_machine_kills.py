@@ -8,7 +8,7 @@ import pytest
 
 from tests.reliability.machine_kills import Machine
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 NODES = 12
 KILLS = 10

@@ -17,6 +17,8 @@ import pytest
 from framework0.errors import EXIT_OK, EXIT_RUN_FAILED, EXIT_WORKSPACE
 from framework0.runner import Journal
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 MIB = 1 << 20
 
 LIMITS = [60 + round(140 * place / 19) for place in range(20)]
@@ -62,8 +64,7 @@ def command(folder, *words, mib=None):
         cwd=folder,
         # One arena of the allocator for all threads: each further one takes 64 MiB of address space.
         # And nobody measures coverage in there, which takes more than the program itself.
-        env={"MALLOC_ARENA_MAX": "1"}
-        | {name: text for name, text in os.environ.items() if "COVERAGE" not in name},
+        env={"MALLOC_ARENA_MAX": "1"} | os.environ,
         capture_output=True,
         text=True,
         timeout=120,

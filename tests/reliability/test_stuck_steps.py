@@ -21,6 +21,8 @@ from framework0.runner import Journal
 from framework0.runner.warden import MARGIN
 from framework0.workspace import find_workspace
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 GRACE = 1.0
 """Seconds of grace, by option; the promise is that all is over two seconds after them."""
 

@@ -12,7 +12,7 @@ from framework0.schedules import Timing
 from framework0.workspace import hold
 from tests.schedules.conftest import NOON, await_end_of
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 KILLED = """
 import os, signal, sys

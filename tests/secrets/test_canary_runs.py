@@ -18,6 +18,8 @@ from tests.secrets import leaking_steps
 from tests.secrets.test_canary import CANARY, FORBIDDEN
 from tests.telemetry.collector import Collector
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 MASKER = Masker([CANARY])
 
 SHELL_WAYS = {

@@ -17,6 +17,8 @@ from framework0.server import ContextServer, add_token, new_token
 from framework0.workspace import read_local_token
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 SCRIPT = REPOSITORY / "tools/context.sh"
 CANDIDATES = (["sh"], ["dash"], ["bash", "--posix"], ["busybox", "sh"])
 SHELLS = [shell for shell in CANDIDATES if shutil.which(shell[0])]

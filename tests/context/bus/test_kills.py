@@ -19,6 +19,8 @@ import pytest
 
 from framework0.context.bus import channel
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 PROGRAM = """
 import os, sys
 memory, role, descriptor = sys.argv[1], sys.argv[2], int(sys.argv[3])

@@ -15,6 +15,8 @@ import pytest
 from framework0.context.persist import SQLiteStore
 from tests.context.persist.conftest import environment
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 WRITER = Path(__file__).with_name("writer.py")
 WRITERS = 8
 KILLS = 40
