@@ -174,6 +174,32 @@ def test_missing_success_keys_fail_the_step(run):
     )
 
 
+def test_a_command_after_which_a_key_is_missing_fails_too(run):
+    result = run("""
+        metadata: {name: promises}
+        order: graph
+        steps:
+          - name: early
+            type: shell
+            command: [echo, hello]
+            success: {ctx_has_keys: [report]}
+            continue_on_error: true
+          - name: write
+            module: steps
+            function: put
+            args: {key: report, value: 1}
+            depends_on: [early]
+          - name: late
+            type: shell
+            command: [echo, hello]
+            success: {ctx_has_keys: [report]}
+            depends_on: [write]
+    """)
+    assert step(result, "early").state == "failed"
+    assert step(result, "early").failure.message == "ended without setting 'report' in the context"
+    assert step(result, "late").state == "succeeded"
+
+
 def test_when_chooses_and_its_answer_is_written_down(run, history):
     result = run("""
         metadata: {name: choices}

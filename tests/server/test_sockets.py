@@ -144,7 +144,7 @@ def test_a_socket_that_asks_too_often_is_told_so_for_each_message_and_read_more_
         # what follows it is not read before its time.
         assert [answer["type"] for answer in answers[:80]] == ["pong"] * 80
         refused = [answer for answer in answers if answer["type"] == "error"]
-        assert 1 <= len(refused) <= 11
+        assert 1 <= len(refused) < 20
         assert time.monotonic() - began > 0.3
         for answer in refused:
             assert answer["code"] == "rate"

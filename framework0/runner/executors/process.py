@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from framework0.context import check_json
 from framework0.errors import Framework0Error, ValueRefused
-from framework0.runner.processes.answers import answer
+from framework0.runner.invoke import keys_not_left
+from framework0.runner.processes.answers import answer, signed
 from framework0.runner.processes.ends import (
     ended_by_supervisor,
     failed,
@@ -263,7 +264,9 @@ class _Attempt:
         if self._refused is not None:
             told = Outcome(FAILED, None, self._refused)
         elif self.job.command is not None and not report["why"]:
-            told = _command_outcome(report, self.job.step.policy.exit_codes)
+            told = _with_keys_left(
+                self.job, _command_outcome(report, self.job.step.policy.exit_codes)
+            )
         if limit and "memory" in report:
             outcome = over_memory(report, limit)
         else:
@@ -295,6 +298,16 @@ def _as_json(reply: dict[str, Any]) -> dict[str, Any]:
             )
             return {"error": "ContextError", "message": text}
     return reply
+
+
+def _with_keys_left(job: Job, outcome: Outcome) -> Outcome:
+    """Return the outcome of a command, a failure if the context lacks a key that must be there after it."""
+    if outcome.state != SUCCEEDED or not job.step.policy.success_keys:
+        return outcome
+    if job.context is None:
+        signed(job)
+    failure = keys_not_left(job)
+    return outcome if failure is None else outcome._replace(state=FAILED, failure=failure)
 
 
 def _command_outcome(report: Mapping[str, Any], accepted: Sequence[int]) -> Outcome:
