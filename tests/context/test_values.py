@@ -20,13 +20,16 @@ from framework0.context import Context, ValueLimits, check_json
 from framework0.context.values import format_path, same, thaw, weigh
 from framework0.errors import ValueRefused
 
+# Hypothesis also tries the words it finds in our code, and one key is refused.
+names = st.text().filter(lambda name: name != "$artifact")
+
 json_values = st.recursive(
     st.none()
     | st.booleans()
     | st.integers(-(10**30), 10**30)
     | st.floats(allow_nan=False, allow_infinity=False)
     | st.text(),
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=4),
     max_leaves=20,
 )
 
@@ -205,7 +208,7 @@ def containers(value):
             yield from containers(inner)
 
 
-@given(st.lists(json_values, max_size=4) | st.dictionaries(st.text(), json_values, max_size=4))
+@given(st.lists(json_values, max_size=4) | st.dictionaries(names, json_values, max_size=4))
 @settings(deadline=None, max_examples=100)
 def test_no_container_is_shared_between_writer_store_and_readers(value):
     context = Context()
