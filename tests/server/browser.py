@@ -84,6 +84,9 @@ class Browser:
         while True:
             heard = json.loads(self._connection.recv(timeout=_PATIENCE))
             if heard.get("id") == self._number:
+                refused = heard.get("error", {}).get("message", "")
+                if "navigated" in refused or "context" in refused:
+                    raise Elsewhere(method, heard)
                 assert "error" not in heard, (method, heard)
                 return heard["result"]
             self._note(heard)
@@ -122,7 +125,7 @@ class Browser:
     def wait(self, holds, what=""):
         """Wait until ``holds()``."""
         end = time.monotonic() + _PATIENCE
-        while not holds():
+        while not _so_far(holds):
             assert time.monotonic() < end, what() if callable(what) else what
             time.sleep(0.02)
 
@@ -151,3 +154,15 @@ def _program():
     # Some of what it needs is in a folder of its own.
     folders = sorted({str(library.parent) for library in _BROUGHT.rglob("*.so*")})
     return str(brought), {"LD_LIBRARY_PATH": os.pathsep.join(folders)}
+
+
+class Elsewhere(Exception):
+    """The page that was asked something is just being left for another one."""
+
+
+def _so_far(holds):
+    """Return whether ``holds()``; a page on its way to another one does not yet."""
+    try:
+        return holds()
+    except Elsewhere:
+        return False
