@@ -156,6 +156,7 @@ class Inbox:
                     self._readers.append(bell)
             try:
                 await bell.wait(None)
+            # A task that is cancelled while it waits, too: its bell must not be rung for nobody.
             except BaseException:
                 self._left(self._readers, bell)
                 raise
