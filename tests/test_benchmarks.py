@@ -122,7 +122,7 @@ def test_the_long_kill_test_finds_a_runner_that_acknowledges_too_early(repositor
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("what", "trials", "more"),
-    [("timeouts", 1, []), ("cancels", 1, []), ("kills", 3, []), ("kills", 8, ["--control"])],
+    [("timeouts", 1, []), ("cancels", 1, []), ("kills", 3, []), ("kills", 2, ["--control"])],
 )
 def test_the_long_test_of_endings_finds_nothing_but_in_its_control(
     repository, tmp_path, what, trials, more
@@ -132,6 +132,11 @@ def test_the_long_test_of_endings_finds_nothing_but_in_its_control(
     if what == "timeouts":
         # Its bounds are seconds on a machine of its own; here all shapes have to be tried and told.
         assert ended.stdout.count(": timed out, gone by grace") == 8, ended.stdout + ended.stderr
+        return
+    if what == "cancels":
+        # As above: what is left after two seconds depends on who else is at work.
+        wrong = [row for row in cells(ended.stdout) if row[0].endswith("state than told")]
+        assert [row[5] for row in wrong] == ["yes"] * 3, ended.stdout + ended.stderr
         return
     assert ended.returncode == 0, ended.stdout + ended.stderr
     judged = [row[5] for row in cells(ended.stdout)[1:] if row[5] in ("yes", "NO")]

@@ -267,8 +267,16 @@ def cancels(scratch, arguments):
 
 CONTROL = """
 import subprocess, sys
-subprocess.run([sys.executable, "-c", "import steps; steps.alone(1); import time; time.sleep(3)"])
+step = '''
+import os, steps, time
+steps.alone(1)
+for _ in range(1200):
+    if not os.path.exists("recipe.yaml"): break
+    time.sleep(0.05)
+'''
+subprocess.run([sys.executable, "-c", step])
 """
+"""Its step outlives it: until the workspace is taken away, or for a minute."""
 
 
 def kills(scratch, arguments):
@@ -289,12 +297,15 @@ def kills(scratch, arguments):
             else begun(folder, *words)
         )
         # By the clock, or by how many steps have begun: a busy machine may begin none for a second.
-        if chance.random() < 0.5 and not arguments.control:
+        if arguments.control:
+            code = ended_before(process, folder / "begun", 1)
+        elif chance.random() < 0.5:
             code = ended_before(process, folder / "begun", chance.randint(1, 12))
         else:
             code = ended_within(process, chance.uniform(0.0, 0.9))
         if code is None:
-            victim = process.pid if chance.random() < 0.5 else runner_of(process.pid)
+            whole = arguments.control or chance.random() < 0.5
+            victim = process.pid if whole else runner_of(process.pid)
             os.kill(victim, signal.SIGKILL)
             process.wait()
             killed += 1

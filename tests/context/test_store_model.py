@@ -19,6 +19,7 @@ from tests.context.stores import CLOCKED, STORES, forget_what_is_old
 
 BY = Author("s", "r", "s", 1)
 KEPT = 6
+A_DAY = 86_400.0
 keys = st.sampled_from(["a", "b", "c.x"])
 values = st.integers(0, 3) | st.booleans() | st.lists(st.integers(0, 1), max_size=2)
 ttls = st.none() | st.none() | st.sampled_from([1.0, 5.0])
@@ -30,7 +31,10 @@ names = st.sampled_from(["first", "second"])
 
 
 class StoreMachine(RuleBasedStateMachine):
-    """``log`` is all that happened, ``pictures[v]`` the entries at version v: nothing is forgotten here."""
+    """``log`` is all that happened, ``pictures[v]`` the entries at version v: nothing is forgotten here.
+
+    In stores that go by the real clock nothing ends: the machine may stand still for as long as it likes.
+    """
 
     line = staticmethod(STORES["memory"])
     clocked = True
@@ -122,9 +126,14 @@ class StoreMachine(RuleBasedStateMachine):
         found = {key: present[key].version if key in present else 0 for key in shifted}
         return {key: found[key] + shift for key, shift in shifted.items()} or None
 
+    def request(self, moves, shifted, operation):
+        if not self.clocked:
+            moves = [move._replace(ttl=move.ttl and move.ttl * A_DAY) for move in moves]
+        return Request(moves, BY, self.now, self.expected(shifted), None, operation)
+
     @rule(moves=writes, shifted=shifts, operation=operations)
     def apply(self, moves, shifted, operation):
-        request = Request(moves, BY, self.now, self.expected(shifted), None, operation)
+        request = self.request(moves, shifted, operation)
         try:
             answer = self.store.apply(*request)
         except ContextError as error:
@@ -133,10 +142,7 @@ class StoreMachine(RuleBasedStateMachine):
 
     @rule(parts=st.lists(st.tuples(writes, shifts, operations), max_size=3))
     def apply_all(self, parts):
-        requests = [
-            Request(moves, BY, self.now, self.expected(shifted), None, operation)
-            for moves, shifted, operation in parts
-        ]
+        requests = [self.request(*part) for part in parts]
         for request, answer in zip(requests, self.store.apply_all(requests), strict=True):
             self.judge(request, answer)
 
