@@ -26,6 +26,10 @@ def announce(word):
 '''.replace("\\\\", "\\")
 
 
+PATIENCE = 300.0
+"""Seconds for what takes one, on a machine however busy."""
+
+
 class PlainContext(dict):
     """A dictionary with the calls of a step's context, and a record of them in order."""
 
@@ -60,7 +64,7 @@ class Alive:
         self._file = os.open(self.path, os.O_RDONLY | os.O_NONBLOCK)
         self.said = b""
 
-    def wait_for(self, words, seconds=20.0):
+    def wait_for(self, words, seconds=PATIENCE):
         """Wait until all of ``words`` were announced."""
         until = monotonic() + seconds
         while not set(words) <= set(self.said.decode().split()):
@@ -132,7 +136,7 @@ class Bench:
         """Run one job to its end; return its outcome."""
         job = self.job(body, **facts)
         try:
-            return self.start(job).get(timeout=60)
+            return self.start(job).get(timeout=PATIENCE)
         finally:
             job.log.close()
 

@@ -8,6 +8,8 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -50,9 +52,13 @@ def variables():
     return dict(os.environ)
 
 def waits(path=None):
-    print("waiting", flush=True)
+    reading, writing = os.pipe()
     if os.fork() == 0:
         os.setsid()
+        os.write(writing, b"x")
+        time.sleep(600)
+    os.read(reading, 1)
+    print("waiting", flush=True)
     time.sleep(600)
 
 def burns():
@@ -85,8 +91,15 @@ def takes():
 """
 
 
+PATIENCE = 600
+"""Seconds for what takes two, on a machine however busy."""
+
+
 class Space:
-    """A workspace with ``steps.py``, and the command run in it."""
+    """A workspace with ``steps.py``, and the command run in it, without measuring coverage.
+
+    What stands behind the walls is measured in ``test_walls.py``, and the command by other tests.
+    """
 
     def __init__(self, folder):
         self.folder = folder
@@ -98,15 +111,18 @@ class Space:
         (self.folder / "r.yaml").write_text(f"metadata: {{name: r}}\n{head}steps:\n{lines}\n")
 
     def command(self, *words, before=(), env=None):
+        own = {
+            name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")
+        }
         return [*before, sys.executable, "-P", "-m", "framework0", *words], {
             "cwd": self.folder,
-            "env": {**os.environ, **(env or {})},
+            "env": {**own, **(env or {})},
         }
 
     def run(self, *words, before=(), env=None):
         command, where = self.command(*words, before=before, env=env)
         return subprocess.run(
-            command, **where, capture_output=True, text=True, timeout=100, check=False
+            command, **where, capture_output=True, text=True, timeout=PATIENCE, check=False
         )
 
     def start(self, *words, before=(), env=None):
@@ -124,9 +140,16 @@ def space(tmp_path):
     return Space(folder)
 
 
+@cache
+def _has_all_walls():
+    with tempfile.TemporaryDirectory() as name:
+        return not missing_layers(plan_for(Path(name), Path(name, ".framework0"), [], []))
+
+
 @pytest.fixture
-def has_all(space):
-    return not missing_layers(space.plan())
+def has_all():
+    """Whether this machine can put up all walls; it is asked once."""
+    return _has_all_walls()
 
 
 @pytest.fixture
@@ -156,13 +179,13 @@ def ended():
 
 @pytest.fixture
 def inside():
-    """Run ``start`` in a forked process; it gets ``answer``, which runs a function and tells how that ended."""
+    """Run ``start`` in a forked process; it gets ``answer``, which runs functions and tells how each ended."""
+    # What earlier tests have left of OpenTelemetry starts a thread in every child as long as it is not
+    # collected, and a process with threads cannot leave its namespaces.
+    gc.collect()
 
     def run(start):
         reading, writing = os.pipe()
-        # What earlier tests have left of OpenTelemetry starts a thread in every child as long as it is not
-        # collected, and a process with threads cannot leave its namespaces.
-        gc.collect()
         pid = os.fork()
         if pid == 0:
             os.close(reading)
@@ -180,13 +203,15 @@ def inside():
 
 
 def _be_inside(start, writing):
-    def answer(function=lambda: None):
-        try:
-            told = {"value": function(), "error": None}
-        except OSError as error:
-            told = {"value": None, "error": error.strerror or str(error)}
-        told["covered"] = _coverage()
-        os.write(writing, json.dumps(told).encode() + b"\n")
+    def answer(*functions):
+        for number, function in enumerate(functions, 1):
+            try:
+                told = {"value": function(), "error": None}
+            except OSError as error:
+                told = {"value": None, "error": error.strerror or str(error)}
+            if number == len(functions):
+                told["covered"] = _coverage()
+            os.write(writing, json.dumps(told).encode() + b"\n")
 
     try:
         start(answer)
@@ -198,10 +223,13 @@ def _be_inside(start, writing):
 
 @pytest.fixture
 def behind(inside):
-    """Run a function behind the walls of a plan; return its value, or what kept it from it."""
+    """Run functions, one after another, behind the walls of a plan; return each one's value, or what kept it from it.
 
-    def run(plan, function):
-        return inside(lambda answer: enter(plan, lambda: answer(function)))
+    What is returned has the value and the error of the last, and those of all in ``told``.
+    """
+
+    def run(plan, *functions):
+        return inside(lambda answer: enter(plan, lambda: answer(*functions)))
 
     return run
 

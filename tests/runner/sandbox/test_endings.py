@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import select
@@ -13,8 +14,9 @@ import pytest
 from framework0.runner.executors.process import ProcessExecutor
 from framework0.runner.sandbox.plan import CPU, MEMORY, narrowed
 from tests.runner.processes.conftest import Bench
+from tests.runner.sandbox.conftest import PATIENCE
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 
 def descendants(pid):
@@ -30,14 +32,14 @@ def descendants(pid):
     return found
 
 
-def gone_within(descriptors, seconds):
-    """Say whether all processes of the pidfds have ended in time."""
+def all_gone(descriptors):
+    """Wait until all processes of the pidfds have ended; say whether they have."""
     poll = select.poll()
     for one in descriptors:
         poll.register(one, select.POLLIN)
     left = set(descriptors)
     while left:
-        ready = poll.poll(seconds * 1000)
+        ready = poll.poll(PATIENCE * 1000)
         if not ready:
             return False
         for one, _ in ready:
@@ -54,8 +56,13 @@ def waiting(space, call):
     for line in runner.stdout:
         if b"waiting" in line or b'"run_finished"' in line:
             break
-    below = descendants(runner.pid)
-    return runner, below, [os.pidfd_open(pid) for pid in below]
+    below, handles = [], []
+    for pid in descendants(runner.pid):
+        # What the first step had may be just about to be gone.
+        with contextlib.suppress(ProcessLookupError):
+            handles.append(os.pidfd_open(pid))
+            below.append(pid)
+    return runner, below, handles
 
 
 def test_a_timeout_ends_all_that_is_inside(space, call, ended, has_all):
@@ -66,7 +73,8 @@ def test_a_timeout_ends_all_that_is_inside(space, call, ended, has_all):
         return
     event = ended(done, "waits")
     assert event["state"] == "timed_out"
-    assert event["seconds"] < 10
+    # Inside they would sleep for ten minutes.
+    assert event["seconds"] < 300
 
 
 @pytest.mark.parametrize("who", ["runner", "first below it", "all but the innermost"])
@@ -82,9 +90,10 @@ def test_nothing_of_a_sandbox_survives_a_kill_and_the_run_goes_on(space, call, h
         "all but the innermost": [runner.pid, *below[:-4]],
     }
     for pid in chosen[who]:
-        os.kill(pid, signal.SIGKILL)
-    assert gone_within(handles, 10)
-    runner.communicate(timeout=30)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    assert all_gone(handles)
+    runner.communicate(timeout=PATIENCE)
     # The same run goes on, in the same mode; the step that had ended is not done again.
     (space.folder / "steps.py").write_text(
         "import os\ndef who(): 1/0\ndef waits():\n    return os.getuid()\n"
@@ -126,7 +135,6 @@ def test_a_step_that_uses_up_its_processor_time_is_ended(bench):
     outcome = bench(cpu=1).run(BURNS)
     assert outcome.state == "failed"
     assert "SIGXCPU" in outcome.failure.message
-    assert outcome.seconds < 30
 
 
 def test_one_that_takes_no_notice_is_killed_a_little_later(bench, monkeypatch):
@@ -138,26 +146,28 @@ def test_one_that_takes_no_notice_is_killed_a_little_later(bench, monkeypatch):
     assert "SIGKILL" in outcome.failure.message
 
 
-def test_without_that_wall_it_goes_on_until_it_is_stopped(bench):
-    one = bench(cpu=3600)
-    outcome = one.run(BURNS, timeout=3.0)
-    assert outcome.state == "timed_out"
+def test_without_that_wall_it_goes_on(bench):
+    burning = "def step():\n    while time.process_time() < 1.3: pass\n    return 'over'"
+    assert bench(cpu=3600).run(burning).result == "over"
 
 
 def test_all_processes_of_a_step_share_the_memory_there_is(bench):
     taking = """
 def step():
+    reading, writing = os.pipe()
     for _ in range(4):
         if os.fork() == 0:
             held = os.urandom(60 << 20)
+            os.write(writing, b"x")
             time.sleep(600)
-    time.sleep(600)
+    for _ in range(4):
+        os.read(reading, 1)
+    END
 """
-    outcome = bench(memory=200 << 20).run(taking)
+    outcome = bench(memory=200 << 20).run(taking.replace("END", "time.sleep(600)"))
     assert outcome.state == "failed"
     assert "more than its limit of 210 MB" in outcome.failure.message
-    one = bench(memory=2 << 30)
-    assert one.run(taking, timeout=3.0).state == "timed_out"
+    assert bench(memory=2 << 30).run(taking.replace("END", "return 'held'")).result == "held"
 
 
 def test_a_step_may_only_narrow_its_walls(space):
@@ -211,7 +221,7 @@ def step():
     )
     one = bench()
     for body in bodies:
-        outcome = one.run(nonsense.replace("BODY", repr(body)), timeout=20.0)
+        outcome = one.run(nonsense.replace("BODY", repr(body)))
         assert outcome.state in ("failed", "succeeded"), (body, outcome)
     assert one.run("def step(): return 'fine'").result == "fine"
 
