@@ -19,7 +19,7 @@ from framework0.jsonfile.replacing import (
     draft_of,
     remove,
     remove_drafts,
-    sync_folder,
+    sync_names,
 )
 from framework0.jsonfile.source import look
 from framework0.jsonfile.text import MOST_BYTES, is_plain, parse_object, render_object
@@ -68,7 +68,7 @@ class Batch:
             if crc32(self._source.content) == intent["checksum"]:
                 self._recover_former(intent)
                 if self._durable:
-                    sync_folder(self._path.parent)
+                    sync_names(self._path.parent)
                 self._tell(intent["answers"])
         self._box.forget_intent()
         remove_drafts(self._path)
@@ -150,7 +150,7 @@ class Batch:
         if former is not None:
             former.put()
         if self._durable:
-            sync_folder(self._path.parent)
+            sync_names(self._path.parent)
         return True
 
     def _refuse_without_lock(self) -> None:

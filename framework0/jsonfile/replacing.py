@@ -7,7 +7,7 @@ import os
 import re
 from contextlib import suppress
 
-from framework0.workspace import trouble
+from framework0.workspace import sync_folder, trouble
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -116,16 +116,13 @@ def remove(place: str) -> None:
         os.unlink(place)
 
 
-def sync_folder(folder: Path) -> None:
-    """Have the names in a folder survive a power cut, where the system lets us ask for it."""
-    if not hasattr(os, "O_DIRECTORY"):
-        return
+def sync_names(folder: Path) -> None:
+    """Have the names in a folder survive a power cut.
+
+    Raises :class:`~framework0.errors.WorkspaceError`; the change is in the file then.
+    """
     try:
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        sync_folder(folder)
     except OSError as error:
         hint = "the change is in the file, but may not survive a power cut"
         raise trouble("sync the folder", folder, error, hint) from error

@@ -13,7 +13,14 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from framework0.errors import WorkspaceError
-from framework0.workspace import filesystem_of, make_private_folder, open_private
+from framework0.workspace import (
+    connect_sqlite,
+    is_sqlite_damage,
+    make_private_folder,
+    open_private,
+    remote_reason,
+    sqlite_code,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,9 +32,6 @@ VERSION: Final = 1
 
 APPLICATION: Final = 0x46305343
 """What marks the file as ours ("F0SC"), in the header of SQLite."""
-
-BUSY_SECONDS: Final = 30.0
-"""How long a change waits for another one; each takes milliseconds."""
 
 _TABLES: Final = """
 CREATE TABLE schedules (
@@ -104,19 +108,11 @@ class Database:
 
     def _open(self) -> sqlite3.Connection:
         make_private_folder(self.path.parent)
-        found = filesystem_of(self.path.parent)
-        if found.remote:
-            raise WorkspaceError(
-                f"{self.path} lies on a network file system ({found.kind} at {found.mount}), where "
-                "SQLite can lose what it wrote: set FRAMEWORK0_HOME to a folder on a local disk"
-            )
+        if reason := remote_reason(self.path):
+            raise WorkspaceError(f"{reason}: set FRAMEWORK0_HOME to a folder on a local disk")
         _ensure_private(self.path)
-        connection = sqlite3.connect(
-            self.path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False
-        )
+        connection = connect_sqlite(self.path, "rw")
         try:
-            # A flipped bit in a schema must not run anything.
-            connection.execute("PRAGMA trusted_schema = OFF")
             connection.execute("PRAGMA synchronous = FULL")
             self._prepare(connection)
         except BaseException:
@@ -158,10 +154,9 @@ class Database:
             yield
         except sqlite3.DatabaseError as error:
             hint = ""
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-            if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}:
+            if is_sqlite_damage(error):
                 hint = "; nothing was overwritten: restore a copy of it, or move it away and add the schedules again"
-            elif code == sqlite3.SQLITE_FULL:
+            elif sqlite_code(error) == sqlite3.SQLITE_FULL:
                 hint = "; the disk is full: make room"
             raise WorkspaceError(f"cannot {verb} {self.path}: {error}{hint}") from error
 

@@ -60,6 +60,23 @@ def make_private_folder(path: Path) -> None:
         raise trouble("create the folder", path, error, hint) from error
 
 
+def sync_folder(folder: Path) -> None:
+    """Have the names in a folder survive a power cut, where the system lets us ask for it.
+
+    A folder that may be searched and not read cannot be synced by us. Raises :class:`OSError`.
+    """
+    if not hasattr(os, "O_DIRECTORY"):
+        return
+    try:
+        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    except PermissionError:
+        return
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def open_private(path: Path) -> int:
     """Open a regular file of our own for reading and writing; create it; return its descriptor.
 

@@ -7,7 +7,13 @@ import secrets
 import stat
 
 from framework0.errors import RefusedError, WorkspaceError
-from framework0.workspace.files import make_private_folder, open_private, open_to_look, trouble
+from framework0.workspace.files import (
+    make_private_folder,
+    open_private,
+    open_to_look,
+    sync_folder,
+    trouble,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -60,19 +66,9 @@ def replace_private(path: Path, content: bytes) -> None:
         except BaseException:
             draft.unlink(missing_ok=True)
             raise
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise trouble("write", path, error) from error
-
-
-def _sync_folder(folder: Path) -> None:
-    if not hasattr(os, "O_DIRECTORY"):
-        return
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _refuse_what_others_reach(path: Path, found: os.stat_result) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sqlite3
 import stat
 from contextlib import closing
 
@@ -11,18 +10,20 @@ from framework0.context.persist.counter import Counter
 from framework0.context.persist.schema import prepare, version_of
 from framework0.context.persist.trouble import checked
 from framework0.errors import RefusedError, StoreError
-from framework0.workspace import Gate, filesystem_of, make_private_folder, open_private
+from framework0.workspace import (
+    SYNCHRONOUS,
+    Gate,
+    connect_sqlite,
+    make_private_folder,
+    open_private,
+    remote_reason,
+    sync_folder,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import sqlite3
     from pathlib import Path
-    from typing import Final
-
-DURABILITIES: Final = {"full": "FULL", "normal": "NORMAL"}
-"""FULL syncs the log with every commit and survives a power cut; NORMAL survives any kill only."""
-
-BUSY_SECONDS: Final = 60.0
-"""A net for tools that write without our gate; among ourselves nobody ever waits for SQLite."""
 
 
 class Opened:
@@ -36,7 +37,7 @@ class Opened:
         Raises :class:`~framework0.errors.StoreError` or one of its kinds, and
         :class:`~framework0.errors.RefusedError` for what is no file of our own.
         """
-        if durability not in DURABILITIES:
+        if durability not in SYNCHRONOUS:
             raise StoreError(f"durability is 'full' or 'normal', not {durability!r}")
         make_private_folder(path.parent)
         _refuse_remote(path)
@@ -48,9 +49,9 @@ class Opened:
             with checked(path, "open"), self.gate:
                 counter = Counter(lock_of(path))
                 _create_or_check(path)
-                connection = connect(path, "rw")
+                connection = connect_sqlite(path, "rw")
                 prepare(connection, path)
-                connection.execute(f"PRAGMA synchronous = {DURABILITIES[durability]}")
+                connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
         except BaseException:
             if connection is not None:
                 connection.close()
@@ -98,23 +99,6 @@ def lock_of(path: Path) -> Path:
     return path.with_name(path.name + ".lock")
 
 
-def connect(path: Path, mode: str) -> sqlite3.Connection:
-    """Open the database at ``path``; ``mode`` is SQLite's: ``rw`` or ``ro``."""
-    from urllib.parse import quote
-
-    connection = sqlite3.connect(
-        f"file:{quote(str(path.absolute()))}?mode={mode}",
-        uri=True,
-        timeout=BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=64,
-    )
-    # A flipped bit in a schema must not run anything: functions stay SQLite's own.
-    connection.execute("PRAGMA trusted_schema = OFF")
-    return connection
-
-
 def _create_or_check(path: Path) -> None:
     try:
         found = path.lstat()
@@ -132,7 +116,7 @@ def _create_or_check(path: Path) -> None:
             f"{path} has a second name (hard link): writing would change another file; move it away"
         )
     # Looked at through a reading connection: closing a writing one could rewrite pages.
-    with closing(connect(path, "ro")) as connection:
+    with closing(connect_sqlite(path, "ro")) as connection:
         version_of(connection, path)
     # A restored copy may be open to others, and SQLite gives its log the same mode.
     if stat.S_IMODE(found.st_mode) & 0o077:
@@ -145,26 +129,14 @@ def _identity(path: Path) -> tuple[int, int]:
 
 
 def _refuse_remote(path: Path) -> None:
-    found = filesystem_of(path.parent)
-    if found.remote:
-        raise StoreError(
-            f"{path} lies on a network file system ({found.kind} at {found.mount}), where SQLite "
-            "can lose what it wrote: use a folder on a local disk, or a context server"
-        )
+    if reason := remote_reason(path):
+        raise StoreError(f"{reason}: use a folder on a local disk, or a context server")
 
 
 def _sync_folder(path: Path) -> None:
-    """Make the names in a folder durable, as far as the system can."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        # A folder that may be searched and not read: its names cannot be synced by us.
-        return
-    try:
-        os.fsync(descriptor)
+        sync_folder(path)
     except OSError as error:
         raise StoreError(
             f"cannot sync the folder {path}: {error.strerror} (errno {error.errno})"
         ) from error
-    finally:
-        os.close(descriptor)

@@ -19,9 +19,10 @@ from framework0.context.persist.reading import (
 from framework0.context.persist.schema import MOVED_ON
 from framework0.context.persist.segments import end_segment, forget, give_back
 from framework0.context.persist.staging import Staged
-from framework0.context.persist.trouble import explained, primary_code
+from framework0.context.persist.trouble import explained
 from framework0.errors import ContextError, HistoryTrimmed, StoreError
 from framework0.logs import get_logger
+from framework0.workspace import sqlite_code
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ class Keeping(Following):
             # What was over is still over.
             for key in [key for key, end in self._ends.items() if end <= monotonic()]:
                 self._end_later(key, 0.0)
-        if isinstance(error, sqlite3.Error) and primary_code(error) != sqlite3.SQLITE_IOERR:
+        if isinstance(error, sqlite3.Error) and sqlite_code(error) != sqlite3.SQLITE_IOERR:
             # It is known not to have happened.
             self._counter.settle()
         elif isinstance(error, sqlite3.Error):

@@ -10,9 +10,9 @@ from __future__ import annotations
 from contextlib import contextmanager
 from threading import Lock
 
-from framework0.context.persist.database import connect
 from framework0.context.persist.reading import state_of
 from framework0.context.persist.trouble import checked
+from framework0.workspace import connect_sqlite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Readers:
         with self._lock:
             connection = self._idle.pop() if self._idle else None
         if connection is None:
-            connection = connect(self.path, "ro")
+            connection = connect_sqlite(self.path, "ro")
         connection.execute("BEGIN")
         return connection
 

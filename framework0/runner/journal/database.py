@@ -9,19 +9,21 @@ from contextlib import closing
 
 from framework0.errors import JournalCorrupt, JournalError
 from framework0.runner.journal.schema import prepare, version_of
-from framework0.runner.journal.trouble import explain, explained, primary_code
-from framework0.workspace import Gate, filesystem_of, make_private_folder, open_private
+from framework0.runner.journal.trouble import explain, explained
+from framework0.workspace import (
+    SYNCHRONOUS,
+    Gate,
+    connect_sqlite,
+    make_private_folder,
+    open_private,
+    remote_reason,
+    sqlite_code,
+    sync_folder,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from pathlib import Path
-    from typing import Final
-
-DURABILITIES: Final = {"full": "FULL", "normal": "NORMAL"}
-"""FULL syncs the log with every commit and survives a power cut; NORMAL survives any kill only."""
-
-BUSY_SECONDS: Final = 60.0
-"""A net for tools that write without our gate; among ourselves nobody ever waits for SQLite."""
 
 
 def gate_of(path: Path) -> Path:
@@ -34,7 +36,7 @@ def open_for_writing(path: Path, durability: str) -> tuple[sqlite3.Connection, G
 
     Raises :class:`~framework0.errors.JournalError` or one of its kinds.
     """
-    if durability not in DURABILITIES:
+    if durability not in SYNCHRONOUS:
         raise JournalError(f"durability is 'full' or 'normal', not {durability!r}")
     make_private_folder(path.parent)
     _refuse_remote(path)
@@ -52,9 +54,9 @@ def open_for_writing(path: Path, durability: str) -> tuple[sqlite3.Connection, G
                 else:
                     _refuse_future(path)
                     _make_private(path)
-                connection = _connect(path, "rw")
+                connection = connect_sqlite(path, "rw")
                 prepare(connection, path)
-            connection.execute(f"PRAGMA synchronous = {DURABILITIES[durability]}")
+            connection.execute(f"PRAGMA synchronous = {SYNCHRONOUS[durability]}")
     except BaseException:
         _close(connection, gate)
         raise
@@ -66,7 +68,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
     if not _check_file(path):
         return None
     with explained(path, "open"):
-        connection = _connect(path, "ro")
+        connection = connect_sqlite(path, "ro")
     try:
         version = version_of(connection, path)
     except sqlite3.OperationalError as error:
@@ -74,7 +76,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
         if error.sqlite_errorcode == sqlite3.SQLITE_READONLY_ROLLBACK:
             # Whoever created it died on the way, so nothing was ever in it.
             return None
-        if primary_code(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
+        if sqlite_code(error) in {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY}:
             return _open_frozen(path)
         raise explain(error, path, "read") from error
     except (sqlite3.Error, UnicodeDecodeError):
@@ -99,27 +101,11 @@ def _open_frozen(path: Path) -> sqlite3.Connection | None:
             f"{path.name} and {log.name} to a folder that can, and point FRAMEWORK0_HOME there"
         )
     with explained(path, "read"):
-        connection = _connect(path, "ro&immutable=1")
+        connection = connect_sqlite(path, "ro&immutable=1")
         if version_of(connection, path):
             return connection
         connection.close()
         return None
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    from urllib.parse import quote
-
-    connection = sqlite3.connect(
-        f"file:{quote(str(path.absolute()))}?mode={mode}",
-        uri=True,
-        timeout=BUSY_SECONDS,
-        isolation_level=None,
-        check_same_thread=False,
-        cached_statements=32,
-    )
-    # A flipped bit in a schema must not run anything: functions and triggers stay our own.
-    connection.execute("PRAGMA trusted_schema = OFF")
-    return connection
 
 
 def _check_file(path: Path) -> bool:
@@ -139,7 +125,7 @@ def _check_file(path: Path) -> bool:
 
 def _refuse_future(path: Path) -> None:
     # Looked at through a reading connection: closing a writing one could rewrite pages.
-    with closing(_connect(path, "ro")) as connection:
+    with closing(connect_sqlite(path, "ro")) as connection:
         try:
             version_of(connection, path)
         except sqlite3.OperationalError as error:
@@ -162,29 +148,17 @@ def _make_private(path: Path) -> None:
 
 
 def _refuse_remote(path: Path) -> None:
-    found = filesystem_of(path.parent)
-    if found.remote:
-        raise JournalError(
-            f"{path} lies on a network file system ({found.kind} at {found.mount}), where SQLite "
-            "can lose what it wrote: set FRAMEWORK0_HOME to a folder on a local disk"
-        )
+    if reason := remote_reason(path):
+        raise JournalError(f"{reason}: set FRAMEWORK0_HOME to a folder on a local disk")
 
 
 def _sync_folder(path: Path) -> None:
-    """Make the names in a folder durable, as far as the system can."""
     try:
-        descriptor = os.open(path, os.O_RDONLY)
-    except OSError:
-        # A folder that may be searched and not read: its names cannot be synced by us.
-        return
-    try:
-        os.fsync(descriptor)
+        sync_folder(path)
     except OSError as error:
         raise JournalError(
             f"cannot sync the folder {path}: {error.strerror} (errno {error.errno})"
         ) from error
-    finally:
-        os.close(descriptor)
 
 
 def _close(connection: sqlite3.Connection | None, gate: Gate) -> None:

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from framework0.errors import Framework0Error, JournalCorrupt, JournalError, RefusedError
-from framework0.runner.journal import INTERRUPTED, Journal, database
-from framework0.workspace import FileSystem
+from framework0.runner.journal import INTERRUPTED, Journal
+from framework0.workspace import FileSystem, database
 
 FULL = """
 import resource, sys
