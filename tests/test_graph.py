@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from framework0.errors import UsageError
 from framework0.graph import Graph, ReadySet
 
-calm = settings(deadline=None, max_examples=150)
+calm = settings(deadline=None, max_examples=100)
 
 
 @st.composite

@@ -6,8 +6,10 @@
 Each engine node has a network of its own; the clients' stores, one beside each node, live in a fourth.
 All of it exists only within user, network and mount namespaces that end with this program, for which
 nobody has to be root (Linux, iproute2 and util-linux). Every call with its moments goes into a history
-that ``tests/linearizability.py`` judges; fewer than the needed acknowledged calls make a run void.
-``--stale`` reads without asking the majority: the control, which the checker should refuse.
+that ``tests/linearizability.py`` judges. A part of a run lasts until it has the needed acknowledged calls,
+however slow the machine is; fewer within a minute more make the run void. ``--stale`` reads without asking
+the majority: the control, which the checker should refuse, and whose fault lasts until something old was
+read.
 """
 
 from __future__ import annotations
@@ -33,6 +35,8 @@ from tests.context.replicated.clusters import EtcdCluster, NatsCluster, wait_unt
 from tests.linearizability import FOREVER, UNKNOWN, Operation, violation
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tests.context.replicated.clusters import Cluster
 
 NODES = 3
@@ -41,6 +45,8 @@ KEYS = [f"k{number}" for number in range(6)]
 # Below this many acknowledged calls in a phase, a history proves nothing.
 NEEDED = 100
 PATIENCE = 2.0
+# Seconds that a part of a run may last beyond its time, until it has what it needs.
+LONGER = 60.0
 HOME = 9
 FAULTS = ("leader", "follower", "kill", "pause")
 
@@ -209,6 +215,11 @@ class Clients:
         """Return the seconds since the beginning."""
         return time.monotonic() - self._start
 
+    def acknowledged_since(self, begun: float) -> int:
+        """Return how many calls that began then or later have had their answer."""
+        seen = list(self.history)
+        return sum(1 for call in seen if call.start >= begun and call.end != FOREVER)
+
     def stop(self) -> None:
         """End, once each call has ended."""
         self._stop.set()
@@ -254,23 +265,20 @@ def _work(
     chosen: argparse.Namespace, chance: random.Random, cluster: Cluster, network: Network
 ) -> Outcome:
     stores = [
-        ReplicatedStore(
-            open_log(f"{chosen.engine}://{address(node)}:{cluster.client_ports[node]}/context"),
-            timeout=PATIENCE,
-        )
+        _open(f"{chosen.engine}://{address(node)}:{cluster.client_ports[node]}/context")
         for node in range(NODES)
     ]
     node = cluster.leader() if chosen.fault != "follower" else (cluster.leader() + 1) % NODES
     clients = Clients(stores, chance, stale=chosen.stale)
     clients.start()
     calm = (chosen.seconds - chosen.cut) / 2
-    time.sleep(calm)
+    _last(calm, lambda: clients.acknowledged_since(0) >= chosen.needed)
     begun = clients.now()
     _begin_fault(chosen.fault, node, cluster, network)
-    time.sleep(chosen.cut)
-    _end_fault(chosen.fault, node, cluster, network)
+    _last(chosen.cut, lambda: _shown(chosen, clients, begun))
     healed = clients.now()
-    time.sleep(calm)
+    _end_fault(chosen.fault, node, cluster, network)
+    _last(calm, lambda: clients.acknowledged_since(healed) >= chosen.needed)
     clients.stop()
     history = sorted(clients.history)
     equal = _seconds_until_equal(stores)
@@ -292,6 +300,44 @@ def _work(
         equal,
         _verdict(history, phases, chosen.needed),
     )
+
+
+def _open(url: str) -> ReplicatedStore:
+    """Open the context, once the cluster is there for it too."""
+    end = time.monotonic() + LONGER
+    while True:
+        try:
+            return ReplicatedStore(open_log(url), timeout=PATIENCE)
+        except StoreUnavailable:
+            if time.monotonic() > end:
+                raise
+
+
+def _last(seconds: float, enough: Callable[[], bool]) -> None:
+    """Return after so many seconds, and later where it is not yet enough."""
+    end = time.monotonic() + seconds + LONGER
+    time.sleep(seconds)
+    while not enough() and time.monotonic() < end:
+        time.sleep(0.2)
+
+
+def _shown(chosen: argparse.Namespace, clients: Clients, begun: float) -> bool:
+    """Whether the fault has lasted for long enough to show what it is for."""
+    if clients.acknowledged_since(begun) < chosen.needed:
+        return False
+    return not chosen.stale or _something_old_was_read(list(clients.history))
+
+
+def _something_old_was_read(history: list[Operation]) -> bool:
+    """Whether a call read what had been followed by another write before that call began."""
+    made = [call for call in history if call.kind != "read" and call.out is True]
+    ends = {call.value: call.end for call in made}
+    for read in history:
+        if read.kind == "read" and read.out in ends:
+            followed = [call for call in made if call.key == read.key]
+            if any(ends[read.out] < call.start and call.end < read.start for call in followed):
+                return True
+    return False
 
 
 def _begin_fault(fault: str, node: int, cluster: Cluster, network: Network) -> None:

@@ -9,7 +9,8 @@ again what got no answer. Watchers follow everything, leave at random too, and c
 At the end the file is opened and held against what was acknowledged and what each watcher was told.
 
 ``--sabotage`` is the control, which must be found out: ``early`` makes the server acknowledge before the
-commit, ``nameless`` makes the writers send again without an operation id and expecting nothing.
+commit, ``nameless`` makes the writers send again without an operation id and expecting nothing. What the
+second one is for happens only between a commit and its answer, so its server answers a while later.
 """
 
 from __future__ import annotations
@@ -31,13 +32,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from framework0.context import Change
 from framework0.context.persist import SQLiteStore
 from framework0.server import add_token, new_token
-from tests.context.replicated.clusters import free_ports
+from tests.ports import free_ports
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 PATIENCE = 60.0
 SABOTAGES = ("early", "nameless")
+# Seconds that an answer is held back where a kill is to come between it and the commit.
+LATE = 0.02
 # A watcher leaves by itself after so many messages, on average.
 STAYS = 40
 
@@ -66,7 +69,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--serve", nargs=argparse.REMAINDER, help=argparse.SUPPRESS)
     chosen = parser.parse_args(arguments)
     if chosen.serve is not None:
-        return _serve_early(chosen.serve)
+        return _serve_sabotaged(chosen.serve)
     with tempfile.TemporaryDirectory(prefix="framework0-servers-") as folder:
         outcome = asyncio.run(Trial(chosen, Path(folder)).run())
     print(
@@ -93,7 +96,7 @@ def row(outcome: Outcome) -> str:
 class Server:
     """The process under test, at the same port and on the same file through all its lives."""
 
-    def __init__(self, folder: Path, *, early: bool) -> None:
+    def __init__(self, folder: Path, sabotage: str | None) -> None:
         self.port = free_ports(1)[0]
         self.file = folder / "context.db"
         tokens = folder / "tokens.json"
@@ -101,7 +104,7 @@ class Server:
         add_token(tokens, token, time.time())
         words = ["serve", "--port", str(self.port), "--json", "--store", f"sqlite:{self.file}"]
         words += ["--token-file", str(tokens), "--workspace", str(folder)]
-        start = ["benchmarks.chaos.servers", "--serve"] if early else ["framework0"]
+        start = ["benchmarks.chaos.servers", "--serve", sabotage] if sabotage else ["framework0"]
         self._command = [sys.executable, "-m", *start, *words]
         self._environment = {**os.environ, "XDG_STATE_HOME": str(folder / "state")}
         self._log = folder / "log"
@@ -134,7 +137,7 @@ class Trial:
     def __init__(self, chosen: argparse.Namespace, folder: Path) -> None:
         self._chosen = chosen
         self._chance = random.Random(chosen.seed)
-        self._server = Server(folder, early=chosen.sabotage == "early")
+        self._server = Server(folder, chosen.sabotage)
         self._named = chosen.sabotage != "nameless"
         # Of the writers: each keeps its connection as long as that lasts.
         self._lines: dict[int, Any] = {}
@@ -310,12 +313,13 @@ def _lost() -> tuple[type[BaseException], ...]:
     return WebSocketException, OSError, TimeoutError, EOFError
 
 
-def _serve_early(words: list[str]) -> int:
-    """Be a server that acknowledges before the commit: what a promise without a disk is worth."""
+def _serve_sabotaged(words: list[str]) -> int:
+    """Be a server that acknowledges before the commit, or long after it: ``words`` begin with which."""
     from framework0.cli.main import main as framework0
     from framework0.server.commits import Commits
 
     submit = Commits.submit
+    sabotage, *words = words
 
     def early(self: Commits, request: Any, done: Callable[[Any], None]) -> None:
         version = self._feed.version + len(request.writes)
@@ -324,7 +328,10 @@ def _serve_early(words: list[str]) -> int:
         done((Change(version, key, value, removed, None, False, "early", None, None, None, at),))
         submit(self, request._replace(expected=None), lambda _: None)
 
-    Commits.submit = early  # type: ignore[method-assign]
+    def late(self: Commits, request: Any, done: Callable[[Any], None]) -> None:
+        submit(self, request, lambda outcome: self._loop.call_later(LATE, done, outcome))
+
+    Commits.submit = early if sabotage == "early" else late  # type: ignore[method-assign]
     return framework0(words)
 
 

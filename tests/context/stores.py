@@ -22,6 +22,9 @@ from framework0.server import ContextServer
 from framework0.testing import FakeStore
 from tests.context.replicated.clusters import EtcdCluster, NatsCluster
 
+# Seconds that a call waits: a busy machine has a cluster choose another leader now and then.
+PATIENCE = 120.0
+
 
 def memory(request, home, at_end):
     return MemoryStore
@@ -51,7 +54,8 @@ def replicated(engine):
             atexit.register(cluster.__exit__)
 
         def make(**bounds):
-            store = ReplicatedStore(open_log(f"{cluster.url}/{uuid4().hex}"), **bounds)
+            log = open_log(f"{cluster.url}/{uuid4().hex}")
+            store = ReplicatedStore(log, timeout=PATIENCE, **bounds)
             at_end.callback(store.close)
             return store
 
@@ -72,7 +76,7 @@ def remote(request, home, at_end):
         with patch("framework0.server.stores.MemoryStore", kept):
             server = ContextServer(0, store="memory", workspace=home).start_async()
             at_end.callback(server.stop)
-            store = RemoteStore(server.url)
+            store = RemoteStore(server.url, timeout=PATIENCE)
             at_end.callback(store.close)
             assert store.wait_connected()
         return store

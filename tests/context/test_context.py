@@ -224,7 +224,7 @@ def test_wait_for_wakes_when_the_key_comes(context):
         target=lambda: [context.set("noise", 1), context.set("a", 7), context.set("b", 8)]
     )
     writer.start()
-    assert context.wait_for("a", 10) == 7
+    assert context.wait_for("a", 120) == 7
     assert context.wait_for(lambda now: now.get("b", 0) > 7 and "b is there") == "b is there"
     writer.join()
 

@@ -95,7 +95,7 @@ def test_a_store_that_is_forgotten_or_closed_leaves_no_thread():
     gc.collect()
     assert gone() is None
     for thread in started:
-        thread.join(20)
+        thread.join(120)
         assert not thread.is_alive()
     assert closed.get("a") == 1
 
@@ -104,7 +104,7 @@ def test_a_thread_that_ended_is_started_again_when_it_is_needed():
     context = Context()
     for number in range(3):
         context.set("a", number, ttl=0.01)
-        assert context.wait_for(lambda it: "a" not in it, timeout=20)
+        assert context.wait_for(lambda it: "a" not in it, timeout=120)
     context.close()
 
 

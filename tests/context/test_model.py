@@ -222,7 +222,7 @@ class ContextMachine(RuleBasedStateMachine):
         assert {key: self.context.version_of(key) for key in self.now} == self.versions
 
     def teardown(self):
-        self.context.close()
+        self.context.close(120)
         assert [change.version for change in self.told] == [entry[0] for entry in self.log]
 
 
@@ -231,7 +231,7 @@ def test_a_context_behaves_like_its_model(make_store):
     run_state_machine_as_test(
         type("Machine", (ContextMachine,), {"make_store": staticmethod(make_store)}),
         settings=settings(
-            max_examples=100,
+            max_examples=60,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -15,7 +15,7 @@ from tests.context.stores import DISTANT_STORES, STORES, forget_what_is_old
 BY = Author("clean", "run-1", "clean", 2)
 # Long enough to be read before it is over, short enough to wait for.
 TTL = 0.05
-SECONDS = 20.0
+SECONDS = 120.0
 
 
 @pytest.fixture(params=sorted(STORES | DISTANT_STORES))

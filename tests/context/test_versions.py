@@ -252,7 +252,7 @@ pictures = st.dictionaries(st.sampled_from("abc"), st.integers(0, 2) | st.boolea
 
 
 @given(pictures, pictures, pictures, st.sampled_from(["refuse", "ours", "theirs"]))
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=250)
 def test_merging_takes_each_key_from_the_side_that_changed_it(base, ours, theirs, strategy):
     expected, conflicts = dict(ours), set()
     for key in "abc":
@@ -348,7 +348,7 @@ def test_a_value_that_ends_can_be_written_in_a_transaction_and_waited_for(contex
     with context.transaction() as together:
         together.set("lease", "ada", ttl=0.05)
         together.set("stays", 1)
-    assert context.wait_for(lambda it: "lease" not in it, timeout=20)
+    assert context.wait_for(lambda it: "lease" not in it, timeout=120)
     assert context.history("lease")[-1].who == "expiry"
     assert dict(context.items()) == {"stays": 1}
 
@@ -367,10 +367,10 @@ def test_a_run_s_private_context_offers_no_time_to_live():
 
 def test_waiting_for_a_pattern_returns_what_matches(context):
     context.set("work.a", 1)
-    assert context.wait_for("work.*", timeout=20) == {"work.a": 1}
+    assert context.wait_for("work.*", timeout=120) == {"work.a": 1}
     writer = threading.Thread(target=lambda: written(context, **{"x.y": 1, "done.b": None}))
     writer.start()
-    assert context.wait_for("done.*", timeout=20) == {"done.b": None}
+    assert context.wait_for("done.*", timeout=120) == {"done.b": None}
     writer.join()
     with pytest.raises(WaitTimeout, match=r"a context key like 'no\.\*' did not come"):
         context.wait_for("no.*", timeout=0.01)

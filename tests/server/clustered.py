@@ -17,9 +17,10 @@ from contextlib import suppress
 
 from websockets.exceptions import ConnectionClosed, WebSocketException
 
-from tests.context.replicated.clusters import NODES, free_ports
+from tests.context.replicated.clusters import NODES
 from tests.linearizability import FOREVER, UNKNOWN, Operation
-from tests.server.conftest import ROOT, Client, Socket, token_file
+from tests.ports import free_ports
+from tests.server.conftest import PATIENCE, ROOT, Client, Socket, token_file
 
 KEYS = [f"k{number}" for number in range(5)]
 
@@ -38,8 +39,15 @@ class Servers:
         self._front = front
         self._processes = {}
 
-    def start(self, number):
-        """Start one of them, and return when it listens."""
+    def start(self, *numbers):
+        """Start these together, and return when they listen."""
+        for number in numbers:
+            self._begin(number)
+        for number in numbers:
+            said = self._processes[number].stdout.readline()
+            assert said, (self.folder / f"server{number}" / "log").read_text()
+
+    def _begin(self, number):
         home = self.folder / f"server{number}"
         home.mkdir(exist_ok=True)
         words = [sys.executable, "-m", "framework0", "serve", "--json", "--store",
@@ -50,7 +58,6 @@ class Servers:
         with open(home / "log", "ab") as log:
             process = subprocess.Popen(words, env=environment, stdout=subprocess.PIPE, stderr=log)
         self._processes[number] = process
-        assert process.stdout.readline(), (home / "log").read_text()
 
     def kill(self, number):
         process = self._processes.pop(number)
@@ -63,8 +70,7 @@ class Servers:
 
     def __enter__(self):
         try:
-            for number in range(NODES):
-                self.start(number)
+            self.start(*range(NODES))
         except BaseException:
             self.__exit__()
             raise
@@ -75,7 +81,7 @@ class Servers:
             self._processes[number].send_signal(signal.SIGTERM)
         for number in list(self._processes):
             with suppress(subprocess.TimeoutExpired):
-                self._processes[number].wait(30)
+                self._processes[number].wait(60)
             self.kill(number)
 
 
@@ -83,7 +89,7 @@ class Balancer:
     """Hands each TCP connection to the next server that takes it."""
 
     def __init__(self):
-        self.port = free_ports(1)[0]
+        (self.port,) = free_ports(1)
         self.servers = []
         self._next = 0
         self._listening = None
@@ -102,7 +108,7 @@ class Balancer:
         self._loop.close()
 
     def _do(self, what):
-        return asyncio.run_coroutine_threadsafe(what, self._loop).result(30)
+        return asyncio.run_coroutine_threadsafe(what, self._loop).result(PATIENCE)
 
     async def _end(self):
         self._listening.close()
@@ -190,7 +196,8 @@ class Clients:
     ``plain`` clients do not ask for fresh reads: the control.
     """
 
-    def __init__(self, port, token, *, plain=False, count=6):
+    def __init__(self, port, token, *, root=ROOT, plain=False, count=6):
+        self._root = root
         self._read = "" if plain else "?fresh=true"
         self.history = []
         self._client = Client(port, token)
@@ -242,9 +249,9 @@ class Clients:
 
     def _ask(self, call, version):
         """Return the answer to a call; None when a read failed, or time ran out for a write."""
-        path = f"{ROOT}/keys/{call.key}"
+        path = f"{self._root}/keys/{call.key}"
         named = {"Idempotency-Key": uuid.uuid4().hex}
-        end = time.monotonic() + 60
+        end = time.monotonic() + PATIENCE
         while time.monotonic() < end:
             try:
                 if call.kind == "read":
@@ -260,14 +267,17 @@ class Clients:
                 return answer
             if call.kind == "read":
                 return None
+            # Whoever is refused at once does not take the time of those who work on it.
+            time.sleep(0.01)
         return None
 
 
 class Watcher:
     """Follows everything through the balancer, comes back after each cut with where it was."""
 
-    def __init__(self, port, token):
+    def __init__(self, port, token, *, namespace="default"):
         self.told = []
+        self._namespace = namespace
         self.welcomes = []
         self.trouble = []
         self._port = port
@@ -298,11 +308,13 @@ class Watcher:
 
     def _follow(self, opened):
         epoch = {"epoch": self._epoch, "since": self.position} if self._epoch else {"since": 0}
-        opened.say(type="hello", protocol=1, token=self._token, follow="**", **epoch)
+        hello = {"namespace": self._namespace, "follow": "**", **epoch}
+        opened.say(type="hello", protocol=1, token=self._token, **hello)
         welcome = opened.hear()
         if welcome["type"] != "welcome":
             # No majority says what there is: the next server, or the next moment.
-            assert welcome["code"] == "unavailable", welcome
+            assert welcome["code"] in {"unavailable", "unknown_namespace"}, welcome
+            time.sleep(0.02)
             return
         if self._epoch and welcome["resume"] != "changes":
             self.trouble.append(welcome)
@@ -315,11 +327,20 @@ class Watcher:
                     self.told += message["changes"]
 
 
-def history_at(client):
+def answered(ask):
+    """Ask again for as long as there is no majority to answer: it chooses a leader when it must."""
+    end = time.monotonic() + PATIENCE
+    while (answer := ask()).status == 503 and time.monotonic() < end:
+        time.sleep(0.05)
+    return answer
+
+
+def history_at(client, root=ROOT):
     """Return the changes that a server has, once it has everything."""
     found, since = [], 0
     while True:
-        answer = client.get(f"{ROOT}/history?fresh=true&limit=10000&since={since}")
+        path = f"{root}/history?fresh=true&limit=10000&since={since}"
+        answer = answered(lambda path=path: client.get(path))
         assert answer.status == 200, answer
         page = json.loads(answer.body)
         found += page["changes"]

@@ -16,6 +16,8 @@ from framework0.server import ContextServer, ServerLimits, add_token, new_token
 from framework0.workspace import read_local_token
 
 ROOT = "/v1/contexts/default"
+# Seconds that anything is waited for; how long it takes is the machine's matter.
+PATIENCE = 120
 
 
 class Answer:
@@ -54,7 +56,9 @@ class Client:
         if body is not None and not isinstance(body, bytes):
             body = json.dumps(body).encode()
         sent.update(dict(headers))
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=60)) as connection:
+        with closing(
+            http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
+        ) as connection:
             connection.request(method, path, body, {k: v for k, v in sent.items() if v is not None})
             found = connection.getresponse()
             return Answer(found.status, {k.lower(): v for k, v in found.getheaders()}, found.read())
@@ -78,7 +82,7 @@ class Client:
 
     def raw(self):
         """Return a plain connection to the server."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=60)
+        return socket.create_connection(("127.0.0.1", self.port), timeout=PATIENCE)
 
     def socket(self, token=..., **hello):
         """Return a WebSocket that has said hello, and its welcome."""
@@ -92,7 +96,7 @@ class Socket:
     """A WebSocket; messages are JSON objects."""
 
     def __init__(self, port, **options):
-        options = {"compression": None, "max_size": None, "open_timeout": 20, **options}
+        options = {"compression": None, "max_size": None, "open_timeout": PATIENCE, **options}
         self._open = ExitStack()
         self.connection = self._open.enter_context(connect(f"ws://127.0.0.1:{port}", **options))
         self.welcome = None
@@ -100,7 +104,7 @@ class Socket:
     def say(self, **message):
         self.connection.send(json.dumps(message))
 
-    def hear(self, timeout=60):
+    def hear(self, timeout=PATIENCE):
         return json.loads(self.connection.recv(timeout=timeout))
 
     def ask(self, **message):
@@ -111,7 +115,7 @@ class Socket:
             if answer.get("id") == message["id"]:
                 return answer
 
-    def closing(self, timeout=60):
+    def closing(self, timeout=PATIENCE):
         """Read to the end and return the close code."""
         try:
             while True:
@@ -155,6 +159,23 @@ def client(start):
     return client_of(start(limits=ServerLimits(connections=500)))
 
 
+class Clocks:
+    """The clocks of a server in this process, which a test lets go on, or stand still."""
+
+    def __init__(self, server, *, still=False):
+        app = server._app
+        self._gone = 0.0
+        now, monotonic = app.now, app.monotonic
+        if still:
+            stood = monotonic()
+            monotonic = lambda: stood  # noqa: E731
+        app.now = app.guard._now = lambda: now() + self._gone
+        app.monotonic = lambda: monotonic() + self._gone
+
+    def go_on(self, seconds):
+        self._gone += seconds
+
+
 def client_of(server):
     return Client(server.port, read_local_token(server.port))
 
@@ -169,7 +190,7 @@ def token_file(folder, **roles):
     return path, texts
 
 
-def wait_until(true, seconds=20):
+def wait_until(true, seconds=PATIENCE):
     """Wait until ``true()`` is, and say so if it never is."""
     until = time.monotonic() + seconds
     while not true():

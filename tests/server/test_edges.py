@@ -13,8 +13,14 @@ import pytest
 from framework0.context.persist import SQLiteStore
 from framework0.server import ServerLimits, add_token, new_token
 from framework0.server.audit import Audit
+from framework0.server.limits import (
+    ARRIVAL_SECONDS,
+    IDLE_SECONDS,
+    PING_SECONDS,
+    SILENCE_SECONDS,
+)
 from framework0.server.rates import Rates
-from tests.server.conftest import ROOT, client_of, wait_until
+from tests.server.conftest import ROOT, Clocks, client_of, wait_until
 from tests.server.test_sockets import changes_until, frames_of, greeting
 
 
@@ -52,27 +58,33 @@ def test_a_subscription_goes_on_where_it_was(client):
 
 
 @pytest.mark.slow
-def test_a_silent_socket_is_asked_for_a_sign_of_life_and_taken_for_dead(start, monkeypatch):
-    monkeypatch.setattr("framework0.server.sockets.PING_SECONDS", 0.1)
-    monkeypatch.setattr("framework0.server.sockets.SILENCE_SECONDS", 1.0)
-    client = client_of(start())
+def test_a_silent_socket_is_asked_for_a_sign_of_life_and_taken_for_dead(start):
+    server = start()
+    client, clocks = client_of(server), Clocks(server)
     with client.socket() as lives, client.raw() as dead:
         dead.sendall(greeting(client))
         data = b""
+        while b'"welcome"' not in data:
+            data += dead.recv(65536)
+        clocks.go_on(PING_SECONDS)
         while not data.endswith(b"\x89\x00"):
             data += dead.recv(65536)
-        assert dead.recv(65536) == b""
         assert lives.ask(type="ping", id=1)["type"] == "pong"
+        clocks.go_on(SILENCE_SECONDS - PING_SECONDS)
+        assert dead.recv(65536) == b""
+        assert lives.ask(type="ping", id=2)["type"] == "pong"
 
 
 @pytest.mark.slow
 def test_a_socket_ends_with_the_time_of_its_token(start, home):
     now = time.time()
-    token, text = new_token("short", "write", now, now + 0.7)
+    token, text = new_token("short", "write", now, now + 3600)
     add_token(home / "tokens.json", token, now)
-    client = client_of(start(token_file=home / "tokens.json"))
+    server = start(token_file=home / "tokens.json")
+    client, clocks = client_of(server), Clocks(server)
     with client.socket(text) as opened:
         assert opened.ask(type="set", id=1, key="k", value=1)["version"] == 1
+        clocks.go_on(3600)
         assert opened.closing() == 4408
     assert client.get("/readyz", token=text).status == 401
 
@@ -122,11 +134,15 @@ def test_a_quiet_stream_says_that_it_lives(start, monkeypatch):
 
 
 def test_a_connection_that_asks_nothing_is_closed_without_a_word(start):
-    client = client_of(start(limits=ServerLimits(arrival_seconds=0.1, idle_seconds=0.1)))
+    server = start()
+    client, clocks = client_of(server), Clocks(server)
     with client.raw() as silent:
+        assert client.get("/v1/status").json["connections"]["http"] == 2
+        clocks.go_on(ARRIVAL_SECONDS)
         assert silent.recv(100) == b""
     with asked(client, "/healthz") as between:
         assert b"200" in between.recv(65536)
+        clocks.go_on(IDLE_SECONDS)
         assert between.recv(100) == b""
 
 
@@ -170,7 +186,7 @@ def test_what_was_acknowledged_before_the_end_is_kept(start, home):
     wait_until(lambda: len(known) > 500)
     server.stop()
     for thread in threads:
-        thread.join(30)
+        thread.join(120)
     store = SQLiteStore(Path(home / ".framework0/contexts/shared.db"))
     versions = [change.version for change in store.changes()]
     store.close()

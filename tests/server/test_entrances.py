@@ -16,7 +16,7 @@ from framework0.server.entrances import Entrances, Kept
 from framework0.server.limits import ENTER_SECONDS, ENTRANCES, SESSION_SECONDS, SESSIONS
 from framework0.server.pages import FILES, FOLDER
 from framework0.server.tokens import new_token
-from tests.server.conftest import ROOT, Client, Socket, client_of, token_file, wait_until
+from tests.server.conftest import ROOT, Client, Clocks, Socket, client_of, token_file, wait_until
 
 OWN = {"Sec-Fetch-Site": "same-origin"}
 
@@ -191,10 +191,22 @@ def test_a_browser_goes_with_the_token_in_whose_name_it_came(start, home):
 @pytest.mark.slow
 def test_a_stream_ends_with_the_time_of_its_token(start, home):
     path, _ = token_file(home, boss="admin")
-    token, text = new_token("soon", "read", time.time(), time.time() + 1.0)
+    token, text = new_token("soon", "read", time.time(), time.time() + 3600)
     add_token(path, token, time.time())
-    client = Client(start(token_file=path).port, text)
-    assert b"watching" in client.get(f"{ROOT}/events").body
+    server = start(token_file=path)
+    client, clocks = Client(server.port, text), Clocks(server)
+    with client.raw() as watching:
+        watching.sendall(
+            f"GET {ROOT}/events HTTP/1.1\r\nHost: localhost:{client.port}\r\n"
+            f"Authorization: Bearer {text}\r\n\r\n".encode()
+        )
+        heard = b""
+        while b"watching" not in heard:
+            heard += watching.recv(65536)
+        clocks.go_on(3600)
+        while watching.recv(65536):
+            pass
+    assert client.get(f"{ROOT}/keys").status == 401
 
 
 def test_a_person_without_a_session_is_told_what_to_do(client):

@@ -15,7 +15,7 @@ from framework0.server.feed import Feed
 from framework0.server.freshness import Freshness
 from framework0.testing import FakeLog, Machines
 
-PATIENCE = 30
+PATIENCE = 120
 
 
 class Follower:

@@ -11,7 +11,8 @@ from framework0.context import AsyncContextClient, Author, RemoteStore, Write
 from framework0.errors import StoreUnavailable
 from framework0.server import ContextServer, ServerLimits
 from framework0.server.stores import Stores
-from tests.context.replicated.clusters import EtcdCluster, free_ports
+from tests.context.replicated.clusters import EtcdCluster
+from tests.ports import free_ports
 from tests.server.conftest import ROOT, client_of
 
 pytestmark = pytest.mark.slow
@@ -120,15 +121,15 @@ def test_a_client_that_comes_while_there_is_no_majority_comes_again(
     one, other = pair
     url = f"ws://127.0.0.1:{one.port}?namespace=team"
     if kind == "threads":
-        store = RemoteStore(url, token=one.token, timeout=30)
+        store = RemoteStore(url, token=one.token, timeout=120)
         request.addfinalizer(store.close)
         store.apply([Write("k", 1)], Author(), 1.0)
-        assert store.flush(30)
+        assert store.flush(120)
         assert store.get("k").version == 1
     else:
 
         async def write():
-            async with AsyncContextClient(url, token=one.token, timeout=30) as client:
+            async with AsyncContextClient(url, token=one.token, timeout=120) as client:
                 return await client.set("k", 1)
 
         asyncio.run(write())

@@ -22,7 +22,7 @@ from framework0.server import ContextServer, ServerLimits
 from framework0.server.service import SAME_SIGNAL
 from framework0.workspace import local_token_path, read_local_token
 from tests.conftest import REPOSITORY
-from tests.server.conftest import ROOT, Client, client_of, token_file, wait_until
+from tests.server.conftest import PATIENCE, ROOT, Client, client_of, token_file, wait_until
 
 
 def command(home, *words):
@@ -65,7 +65,7 @@ def test_a_server_says_where_it_is_and_ends_well_when_it_is_told_to(home, enviro
             process.send_signal(signal.SIGTERM)
             assert opened.hear()["type"] == "goodbye"
             assert opened.closing() == 1001
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
         assert not local_token_path(said["port"]).exists()
     (line,) = (home / ".framework0/server/audit.jsonl").read_text().splitlines()
     assert (json.loads(line)["did"], json.loads(line)["keys"]) == ("set", ["k"])
@@ -79,7 +79,7 @@ def test_its_end_is_told_with_what_became_of_who_was_connected(home, environment
         with client.socket() as one, client.socket() as other:
             process.send_signal(signal.SIGTERM)
             assert [one.closing(), other.closing()] == [1001, 1001]
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
         last = process.stderr.read().splitlines()[-1]
     assert last == (
         "framework0: ended by SIGTERM: 2 connections ended in order; what was acknowledged is kept"
@@ -129,7 +129,7 @@ def test_open_leads_the_persons_browser_in_through_a_private_file(home, environm
         assert "/enter?once=" in file.read_text()
         assert file.stat().st_mode & 0o777 == 0o600
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
         assert not file.exists()
 
 
@@ -154,6 +154,15 @@ def test_it_listens_on_this_machine_only(home, environment):
 @pytest.mark.slow
 def test_a_second_signal_ends_it_at_once(home, environment):
     words = command(home, "serve", "--port", "0", "--store", "memory", "--json")
+    end = time.monotonic() + PATIENCE
+    # It waits some seconds for what was begun: a slow machine may be too late with the second one.
+    while (code := ended_by_two(words, environment)) is None:
+        assert time.monotonic() < end
+    assert code == 130
+
+
+def ended_by_two(words, environment):
+    """Return how a server ends that is told to twice; None when it ended before the second time."""
     with serving(words, environment) as (process, said), client_at(said).raw() as connection:
         client = client_at(said)
         connection.sendall(
@@ -164,12 +173,15 @@ def test_a_second_signal_ends_it_at_once(home, environment):
         client.get("/healthz")
         process.send_signal(signal.SIGINT)
         wait_until(lambda: not listens(client))
-        assert process.poll() is None
         # Signals that come close together count as one.
         apart = time.monotonic() + 1.5 * SAME_SIGNAL
         wait_until(lambda: time.monotonic() > apart)
+        if process.poll() is not None:
+            return None
         process.send_signal(signal.SIGINT)
-        assert process.wait(4) == 130
+        code = process.wait(PATIENCE)
+        # The second one came into the last moments of a good end.
+        return None if code == 0 else code
 
 
 def listens(client):
@@ -205,7 +217,7 @@ def test_the_documented_script_serves_too(home, environment):
         with client.socket():
             assert client.get("/readyz", token=None).status == 401
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(120) == 0
         log = process.stderr.read()
     assert "(admin) came in from 127.0.0.1" in log
     assert re.search(r"^\d{2,4}.*refused GET \(401 token\) from 127.0.0.1", log, re.MULTILINE), log

@@ -31,7 +31,7 @@ dtypes = (
     st_np.arrays(dtypes, st_np.array_shapes(min_dims=0, min_side=0, max_side=4)),
     st.sampled_from(["as it is", "transposed", "reversed", "every second"]),
 )
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 def test_an_array_of_any_kind_and_shape_comes_out_as_it_went_in(array, turn):
     if turn == "transposed":
         array = array.T
@@ -226,17 +226,16 @@ print(os.readlink(f"/proc/self/fd/{shared.segment.fileno()}"))
 
 @pytest.mark.parametrize("how", ["absent", "refused"])
 def test_where_there_is_no_memfd_unlinked_files_do_the_same(how):
-    before = set(os.listdir("/dev/shm"))
     done = subprocess.run(
         [sys.executable, "-c", FALLBACK, how],
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (done.stderr, done.returncode) == ("", 0)
-    assert done.stdout.rstrip().endswith("(deleted)")
-    assert set(os.listdir("/dev/shm")) == before
+    name, _, deleted = done.stdout.rstrip().partition(" ")
+    assert (deleted, os.path.exists(name)) == ("(deleted)", False)
 
 
 def test_another_trouble_with_memory_is_not_taken_for_a_missing_call(monkeypatch):

@@ -45,7 +45,7 @@ def python():
             env=environment(),
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=600,
             check=False,
         )
         assert ended.returncode == code, ended.stdout + ended.stderr

@@ -55,7 +55,7 @@ def test_no_flipped_bit_of_the_file_makes_another_history(path, written):
     flips = [
         (page * 4_096 + chance.randrange(4_096), chance.randrange(8))
         for page in range(pages)
-        for _ in range(5)
+        for _ in range(3)
     ]
     refusals = []
     for place, bit in flips:
@@ -164,7 +164,7 @@ def test_a_flipped_bit_in_the_log_gives_a_beginning_or_a_refusal(path, tmp_path)
     store.close()
     chance = random.Random(SEED)
     shorter = 0
-    for _ in range(200):
+    for _ in range(120):
         place, bit = chance.randrange(len(log)), chance.randrange(8)
         torn = tmp_path / "flipped" / "shared.db"
         torn.parent.mkdir(mode=0o700)
@@ -180,4 +180,4 @@ def test_a_flipped_bit_in_the_log_gives_a_beginning_or_a_refusal(path, tmp_path)
         assert changes == truth[: len(changes)], f"seed {SEED}, byte {place}, bit {bit}"
         shorter += len(changes) < len(truth)
         shutil.rmtree(torn.parent)
-    assert shorter > 100
+    assert shorter > 60

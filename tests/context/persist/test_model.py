@@ -160,7 +160,7 @@ def test_the_file_behaves_like_a_model_that_forgets_nothing():
     run_state_machine_as_test(
         FileMachine,
         settings=settings(
-            max_examples=60,
+            max_examples=40,
             stateful_step_count=40,
             deadline=None,
             suppress_health_check=list(HealthCheck),

@@ -20,7 +20,7 @@ from framework0.context.persist.segments import SEGMENT_BATCHES
 from framework0.errors import ContextError, OperationReused, StoreCorrupt, StoreError
 from tests.context.persist.conftest import BY, put, remove
 
-SECONDS = 20.0
+SECONDS = 120.0
 
 
 def fill(store, count=50, keys=7):

@@ -14,6 +14,7 @@ from websockets.sync.server import serve
 from framework0.context import MemoryStore
 from framework0.context.wire.effects import Apply
 from tests.context.wire.performing import Connection
+from tests.ports import free_ports
 
 
 class SmallServer:
@@ -30,9 +31,7 @@ class SmallServer:
         self.mute = False
         self.connected = 0
         self.heard = []
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        (self.port,) = free_ports(1)
         self.work = Event()
         self.server = None
         self.start()

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 import urllib.request
@@ -15,20 +14,13 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from tests.ports import free_ports
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 NODES = 3
-_PATIENCE = 60.0
-
-
-def free_ports(count: int) -> list[int]:
-    """Return ports that were free a moment ago, all different."""
-    with contextlib.ExitStack() as stack:
-        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for each in sockets:
-            each.bind(("127.0.0.1", 0))
-        return [each.getsockname()[1] for each in sockets]
+_PATIENCE = 120.0
 
 
 def wait_until(holds: Callable[[], bool], what: str, patience: float = _PATIENCE) -> None:
@@ -67,9 +59,20 @@ class Cluster(ABC):
     def ready(self, node: int) -> bool:
         """Whether ``node`` says that it has a leader and takes writes."""
 
-    @abstractmethod
     def leader(self) -> int:
-        """Return the node that leads the others at this moment."""
+        """Return the node that leads the others, once there is one."""
+        found: list[int] = []
+
+        def somebody_leads() -> bool:
+            found.extend(self._leaders())
+            return bool(found)
+
+        wait_until(somebody_leads, "a node says who leads")
+        return found[0]
+
+    @abstractmethod
+    def _leaders(self) -> Iterator[int]:
+        """Ask the nodes, and yield whom they say to lead at this moment."""
 
     def client(self, node: int) -> str:
         """Return where clients reach ``node``."""
@@ -144,13 +147,12 @@ class EtcdCluster(Cluster):
         """Ask the member whether it is healthy: it then has a leader."""
         return '"true"' in _page(f"http://{self.client(node)}/health")
 
-    def leader(self) -> int:
+    def _leaders(self) -> Iterator[int]:
         """Ask each member whether it is the leader."""
         for node in range(NODES):
             metrics = _page(f"http://{self.client(node)}/metrics")
             if "\netcd_server_is_leader 1" in metrics:
-                return node
-        raise AssertionError("no member says that it leads")
+                yield node
 
 
 class NatsCluster(Cluster):
@@ -180,7 +182,7 @@ class NatsCluster(Cluster):
         """Ask the server whether JetStream works: it then has a meta leader."""
         return '"ok"' in _page(f"http://{self._watch(node)}/healthz")
 
-    def leader(self) -> int:
+    def _leaders(self) -> Iterator[int]:
         """Ask for the leader of a context's stream."""
         for node in range(NODES):
             told = _page(f"http://{self._watch(node)}/jsz?streams=1")
@@ -188,8 +190,7 @@ class NatsCluster(Cluster):
             for stream in account[0].get("stream_detail", ()):
                 name = str(stream.get("cluster", {}).get("leader", ""))
                 if stream["name"].startswith("framework0_") and name:
-                    return int(name[1:])
-        raise AssertionError("no server knows the leader of a stream")
+                    yield int(name[1:])
 
     def _watch(self, node: int) -> str:
         return f"{self.host(node)}:{self.watch_ports[node]}"

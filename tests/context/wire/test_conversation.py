@@ -259,5 +259,5 @@ class Conversation(RuleBasedStateMachine):
         self.line.cut()
 
 
-Conversation.TestCase.settings = settings(deadline=None, max_examples=150, stateful_step_count=40)
+Conversation.TestCase.settings = settings(deadline=None, max_examples=100, stateful_step_count=40)
 test_each_change_is_seen_once_and_in_order_or_a_snapshot_says_why = Conversation.TestCase

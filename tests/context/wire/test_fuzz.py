@@ -104,7 +104,7 @@ def checked(connection):
 
 
 @given(st.lists(messages, max_size=6), st.sampled_from("rwa"))
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 def test_a_server_answers_whatever_comes(texts, role):
     store = MemoryStore()
     store.apply([Write("a", 1)], Author(), 1.0)
@@ -122,7 +122,7 @@ def test_a_server_answers_whatever_comes(texts, role):
 
 
 @given(messages)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_a_server_takes_anything_for_a_first_message(text):
     connection = Connection(MemoryStore())
     connection.receive(text)
@@ -132,7 +132,7 @@ def test_a_server_takes_anything_for_a_first_message(text):
 
 
 @given(st.lists(mutated(TOLD) | messages, max_size=8), st.booleans())
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 def test_a_client_survives_whatever_a_server_says(texts, welcomed):
     client = ClientSession()
     client.hello()

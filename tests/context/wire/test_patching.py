@@ -29,7 +29,7 @@ values = st.recursive(
 
 
 @given(values, values)
-@settings(deadline=None, max_examples=600)
+@settings(deadline=None, max_examples=300)
 def test_old_and_patch_make_new_and_old_stays_as_it_is(old, new):
     edits = difference(old, new)
     if type(old) is not type(new) or type(new) not in {dict, list, str}:
@@ -42,7 +42,7 @@ def test_old_and_patch_make_new_and_old_stays_as_it_is(old, new):
 
 
 @given(values, st.lists(values, max_size=4))
-@settings(deadline=None, max_examples=400)
+@settings(deadline=None, max_examples=200)
 def test_edits_that_do_not_fit_are_refused(old, edits):
     try:
         patched(old, edits)
