@@ -294,10 +294,15 @@ class ReplicatedStore:
 
     def _is_head(self, position: int, end: float) -> bool:
         """Return whether nothing has happened behind ``position``, by the majority's word."""
-        try:
-            head = self._log.head(position)
-        except Away as error:
-            raise self._gave_up(False, error) from error
+        while True:
+            try:
+                head = self._log.head(position)
+                break
+            except Away as error:
+                # Machines that choose another leader answer again soon.
+                if time.monotonic() > end or self._follower.is_stopped():
+                    raise self._gave_up(False, error) from error
+                time.sleep(random.uniform(0, _PAUSE))  # noqa: S311
         if not self._follower.reached(head, end):
             raise self._gave_up(False)
         # An engine may prove its end by a record of its own, which says nothing.

@@ -155,6 +155,20 @@ class EtcdCluster(Cluster):
                 yield node
 
 
+class CalmEtcdCluster(EtcdCluster):
+    """Members that choose no other leader because the machine was busy for a second."""
+
+    def command(self, node: int) -> list[str]:
+        """Return the command of a member with more patience: in milliseconds."""
+        return [
+            *super().command(node),
+            "--heartbeat-interval",
+            "500",
+            "--election-timeout",
+            "10000",
+        ]
+
+
 class NatsCluster(Cluster):
     """Three servers of NATS with JetStream, which write to the disk before they answer."""
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.context.replicated.clusters import EtcdCluster, NatsCluster
+from tests.context.replicated.clusters import CalmEtcdCluster, NatsCluster
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.context.replicated.clusters import Cluster
 
-ENGINES = {"etcd": EtcdCluster, "nats": NatsCluster}
+ENGINES = {"etcd": CalmEtcdCluster, "nats": NatsCluster}
 
 
 @pytest.fixture(scope="module")

@@ -39,7 +39,7 @@ def opened(
         if request.param == "fake":
             logs.append(FakeLog(machines))
         else:
-            logs.append(open_log(f"{running(request.param).url}/{name}"))
+            logs.append(open_log(f"{running(request.param).url}/{name}", timeout=60))
         return logs[-1]
 
     yield another
@@ -113,7 +113,7 @@ def test_one_of_many_who_append_at_the_same_place_wins(opened: Callable[[], Shar
 def test_the_end_is_never_before_what_was_acknowledged(opened: Callable[[], SharedLog]) -> None:
     writer, reader = opened(), opened()
     end = 0
-    for _ in range(20):
+    for _ in range(120):
         writer.append(end, b"x")
         found = reader.head(0)
         assert found >= end + 1
@@ -137,11 +137,11 @@ def test_a_follower_is_told_of_what_comes_later(opened: Callable[[], SharedLog])
     thread = threading.Thread(target=follow)
     thread.start()
     # It has looked, found nothing and waits: only now is there something to tell.
-    assert silent.wait(20)
+    assert silent.wait(120)
     for position in range(10):
         writer.append(position, b"x")
-    assert whole.wait(20)
-    thread.join(20)
+    assert whole.wait(120)
+    thread.join(120)
     assert [record.position for record in told] == list(range(1, 11))
 
 

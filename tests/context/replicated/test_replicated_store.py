@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from framework0.context.change import Change
 
 ME = Author("me")
+# Seconds that a call waits for a log that is there, however slow the machine is.
+PATIENCE = 120.0
 
 
 class Servers:
@@ -42,7 +45,7 @@ class Servers:
         self.stores: list[ReplicatedStore] = []
 
     def another(
-        self, *troubles: str | None, timeout: float = 5.0, **bounds: int
+        self, *troubles: str | None, timeout: float = PATIENCE, **bounds: int
     ) -> ReplicatedStore:
         log = FakeLog(self.machines)
         store = ReplicatedStore(log, timeout=timeout, **bounds)
@@ -63,6 +66,14 @@ def servers() -> Iterator[Servers]:
 
 def put(store: ReplicatedStore, key: str, value: object, **more: object) -> tuple[Change, ...]:
     return store.apply((Write(key, value),), ME, time.time(), **more)  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def impatient(store: ReplicatedStore) -> Iterator[None]:
+    """Have the store give up soon: for what is asked while its log is not there."""
+    store._timeout = 0.2
+    yield
+    store._timeout = PATIENCE
 
 
 def test_what_one_server_has_acknowledged_a_fresh_read_of_another_sees(servers: Servers) -> None:
@@ -154,23 +165,25 @@ def test_a_lost_answer_that_another_server_overtook_is_done_again(servers: Serve
 
 
 def test_a_server_that_is_cut_off_says_so_and_reads_on(servers: Servers) -> None:
-    store = servers.another(timeout=0.2)
+    store = servers.another()
     put(store, "k", 1)
     servers.logs[0].cut = True
-    with pytest.raises(StoreUnavailable, match="not known") as caught:
-        put(store, "k", 2)
-    assert caught.value.happened is None
-    with pytest.raises(StoreUnavailable, match="fresh") as caught:
-        store.refresh()
-    assert caught.value.happened is False
+    with impatient(store):
+        with pytest.raises(StoreUnavailable, match="not known") as caught:
+            put(store, "k", 2)
+        assert caught.value.happened is None
+        with pytest.raises(StoreUnavailable, match="fresh") as caught:
+            store.refresh()
+        assert caught.value.happened is False
     entry = store.get("k")
     assert entry is not None
     assert entry.value == 1
     before = store.behind()
     assert before > 0
     servers.logs[0].cut = False
+    begun = time.monotonic()
     store.refresh()
-    assert store.behind() < 5
+    assert store.behind() <= time.monotonic() - begun
     assert put(store, "k", 3)[0].version == 2
 
 
@@ -230,7 +243,7 @@ def test_a_watcher_sees_what_every_server_wrote(servers: Servers) -> None:
     undo = one.watch(listen)
     for number in range(20):
         put(one if number % 2 else other, "k", number)
-    assert whole.wait(10)
+    assert whole.wait(PATIENCE)
     assert seen == list(range(1, 21))
     undo()
 
@@ -260,7 +273,7 @@ def test_a_value_ends_at_every_server_by_one_change(servers: Servers) -> None:
 
     other.watch(listen)
     one.apply((Write("k", 1, ttl=0.1), Write("stays", 1)), ME, time.time())
-    assert ended.wait(10)
+    assert ended.wait(PATIENCE)
     one.refresh()
     assert one.get("k") is None
     last = list(one.changes())[-1]
@@ -270,7 +283,7 @@ def test_a_value_ends_at_every_server_by_one_change(servers: Servers) -> None:
 
 
 def test_a_value_past_its_time_is_not_served_before_its_end_is_agreed(servers: Servers) -> None:
-    store = servers.another(timeout=0.2)
+    store = servers.another()
     store.apply((Write("k", 1, ttl=0.05),), ME, time.time() - 0.05)
     assert store.get("k") is None
     assert store.keys() == []
@@ -289,7 +302,7 @@ def test_a_new_server_begins_with_the_snapshot(
     for number in range(60):
         put(one, f"k{number % 5}", number, operation=f"op-{number}")
     with servers.machines.changed:
-        assert servers.machines.changed.wait_for(lambda: servers.machines.trimmed > 20, 10)
+        assert servers.machines.changed.wait_for(lambda: servers.machines.trimmed > 20, PATIENCE)
     late = servers.another(keep_changes=30)
     assert late.entries() == one.entries()
     assert list(late.changes()) == list(one.changes())
@@ -313,7 +326,7 @@ def test_a_server_that_missed_trimmed_records_catches_up(
     for number in range(1, 60):
         put(one, "k", number)
     with servers.machines.changed:
-        assert servers.machines.changed.wait_for(lambda: servers.machines.trimmed > 10, 10)
+        assert servers.machines.changed.wait_for(lambda: servers.machines.trimmed > 10, PATIENCE)
     servers.logs[1].cut = False
     other.refresh()
     assert list(other.changes()) == list(one.changes())
@@ -347,7 +360,7 @@ def test_a_server_that_a_later_release_overtakes_says_so_and_stops(servers: Serv
     ended = threading.Event()
     store.watch(lambda changes: ended.set() if not changes else None)
     servers.logs[0].append(2, pack({"format": 99}))
-    assert ended.wait(10)
+    assert ended.wait(PATIENCE)
     for call in (store.refresh, lambda: put(store, "k", 2)):
         with pytest.raises(StoreUnavailable, match="upgrade this server"):
             call()
@@ -409,6 +422,16 @@ def test_threads_that_write_at_once_share_records_and_are_told_each_their_own(
     begun = len(servers.machines.records)
     answers: dict[int, int] = {}
     start = threading.Barrier(16)
+    append = servers.logs[0].append
+
+    def when_all_wait(after: int, data: bytes) -> None:
+        end = time.monotonic() + PATIENCE
+        while len(store._commits._waiting) < 15 and time.monotonic() < end:
+            time.sleep(0.001)
+        servers.logs[0].append = append  # type: ignore[method-assign]
+        append(after, data)
+
+    servers.logs[0].append = when_all_wait  # type: ignore[method-assign]
 
     def write(number: int) -> None:
         start.wait()
@@ -423,7 +446,8 @@ def test_threads_that_write_at_once_share_records_and_are_told_each_their_own(
     for thread in threads:
         thread.join()
     assert sorted(answers) == list(range(1, 161))
-    assert len(servers.machines.records) - begun < 160
+    # Fifteen of the first calls at least came in one.
+    assert len(servers.machines.records) - begun <= 160 - 14
 
 
 def cut_after(log: FakeLog, *outcomes: str) -> None:
@@ -449,17 +473,17 @@ def cut_after(log: FakeLog, *outcomes: str) -> None:
 
 
 def test_nothing_was_written_is_said_only_of_what_was_never_taken(servers: Servers) -> None:
-    one, other = servers.another(timeout=0.3), servers.another()
+    one, other = servers.another(), servers.another()
     # Refused, and then the log is not heard any more: nothing can stand anywhere.
     cut_after(servers.logs[0], "moved")
-    with pytest.raises(StoreUnavailable, match="nothing was written") as caught:
+    with impatient(one), pytest.raises(StoreUnavailable, match="nothing was written") as caught:
         put(one, "k", 1)
     assert caught.value.happened is False
     servers.logs[0].cut = False
     one.refresh()
     # Without an answer, then refused, then nothing more is heard: it may be what stands there.
     cut_after(servers.logs[0], "away", "moved")
-    with pytest.raises(StoreUnavailable, match="not known") as caught:
+    with impatient(one), pytest.raises(StoreUnavailable, match="not known") as caught:
         put(one, "k", 1)
     assert caught.value.happened is None
     servers.logs[0].cut = False
@@ -470,9 +494,15 @@ def test_nothing_was_written_is_said_only_of_what_was_never_taken(servers: Serve
 def test_a_write_that_lost_its_place_and_then_the_cluster_was_not_written(
     servers: Servers,
 ) -> None:
-    one, other = servers.another("away", timeout=0.5), servers.another()
+    one, other = servers.another("away"), servers.another()
     log = servers.logs[0]
-    append = log.append
+    append, reached = log.append, one._follower.reached
+
+    def heard(position: int, end: float) -> bool:
+        # Patience ends when there is nothing more to hear, and not by the clock before.
+        return reached(position, min(end, time.monotonic() + 0.2) if log.cut else end)
+
+    one._follower.reached = heard  # type: ignore[method-assign]
 
     def overtaken(after: int, data: bytes) -> None:
         # Another server takes the place; the next one is refused, and then nothing is heard.
@@ -496,7 +526,7 @@ def test_a_write_that_lost_its_place_and_then_the_cluster_was_not_written(
 def test_a_record_that_a_snapshot_has_replaced_may_have_been_this_one(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store = servers.another("unheard", timeout=2)
+    store = servers.another("unheard")
     follower = store._follower
     # Nobody remembers who made what: as after a jump to a snapshot.
     monkeypatch.setattr(follower, "maker", lambda _: UNKNOWN)
@@ -512,14 +542,15 @@ def test_a_record_that_a_snapshot_has_replaced_may_have_been_this_one(
 def test_what_the_log_says_of_a_repeated_call_is_said_also_without_the_cluster(
     servers: Servers,
 ) -> None:
-    store = servers.another(timeout=0.2)
+    store = servers.another()
     made = put(store, "k", 1, operation="op")
     servers.logs[0].cut = True
-    assert put(store, "k", 1, operation="op") == made
-    # Among others it is told apart.
     repeated = Request((Write("k", 1),), ME, 1.0, None, None, "op")
     fresh = Request((Write("j", 1),), ME, 1.0)
-    answers = store.apply_all((repeated, fresh))
+    with impatient(store):
+        assert put(store, "k", 1, operation="op") == made
+        # Among others it is told apart.
+        answers = store.apply_all((repeated, fresh))
     assert answers[0] == made
     assert isinstance(answers[1], StoreUnavailable)
     assert answers[1].happened is None
@@ -529,10 +560,11 @@ def test_of_a_group_in_parts_each_is_told_of_its_own_part(
     servers: Servers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(store_module, "RECORD_BYTES", 600)
-    store = servers.another(timeout=0.2)
+    store = servers.another()
     noise = [" ".join(str((99 * n + k) * 7919 % 100_003) for k in range(60)) for n in range(4)]
     cut_after(servers.logs[0], "done")
-    answers = store.apply_all([Request((Write(f"k{n}", noise[n]),), ME, 1.0) for n in range(4)])
+    with impatient(store):
+        answers = store.apply_all([Request((Write(f"k{n}", noise[n]),), ME, 1.0) for n in range(4)])
     stand = [isinstance(answer, tuple) for answer in answers]
     assert stand[0]
     assert not stand[-1]
@@ -544,7 +576,7 @@ def test_of_a_group_in_parts_each_is_told_of_its_own_part(
 
 
 def test_each_of_many_is_told_when_nobody_answers(servers: Servers) -> None:
-    store = servers.another(timeout=0.2)
+    store = servers.another()
     servers.logs[0].cut = True
     told: list[bool | None] = []
 
@@ -554,10 +586,11 @@ def test_each_of_many_is_told_when_nobody_answers(servers: Servers) -> None:
         told.append(caught.value.happened)
 
     threads = [threading.Thread(target=write) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with impatient(store):
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
     assert told == [None] * 4
 
 
@@ -573,7 +606,7 @@ def test_a_cluster_that_is_just_starting_is_waited_for() -> None:
     log.cut = True
     timer = threading.Timer(0.2, setattr, (log, "cut", False))
     timer.start()
-    store = ReplicatedStore(log, timeout=10)
+    store = ReplicatedStore(log, timeout=PATIENCE)
     assert put(store, "k", 1)[0].version == 1
     store.close()
     timer.join()
