@@ -71,13 +71,16 @@ class Alive:
             assert monotonic() < until, self.said
             self._read(until - monotonic())
 
-    def gone_within(self, seconds):
-        """Tell whether every process that announced itself is gone in time."""
+    def gone_within(self, seconds=PATIENCE):
+        """Tell whether every process that announced itself is gone in time; whoever did not is none."""
+        # The end is told to a reader only once there has been a writer.
+        os.close(os.open(self.path, os.O_WRONLY | os.O_NONBLOCK))
         until = monotonic() + seconds
-        while monotonic() < until:
+        while True:
             if self._read(max(0.0, until - monotonic())):
                 return True
-        return False
+            if monotonic() >= until:
+                return False
 
     def _read(self, seconds):
         poll = select.poll()
@@ -90,6 +93,14 @@ class Alive:
 
     def close(self):
         os.close(self._file)
+        os.unlink(self.path)
+
+
+def sooner_or_later(attempt):
+    """Try until ``attempt()`` is true: what must be over within a second may take a busy machine two."""
+    until = monotonic() + PATIENCE
+    while not attempt():
+        assert monotonic() < until
 
 
 class Bench:
@@ -142,8 +153,10 @@ class Bench:
 
     def log(self):
         """Return what the latest job printed."""
-        path = self.folder / f"module_{self._count}.log"
-        return path.read_text() if path.exists() else ""
+        return self.log_file().read_text() if self.log_file().exists() else ""
+
+    def log_file(self):
+        return self.folder / f"module_{self._count}.log"
 
     def keeper(self):
         """Return what starts the processes."""
@@ -152,8 +165,20 @@ class Bench:
 
 
 # ``alone`` is a fresh process for each attempt, ``pool`` the warm workers.
-@pytest.fixture(params=["alone", "pool"])
-def bench(request, tmp_path):
+KINDS = ["alone", "pool"]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def bench(request, tmp_path_factory):
+    """What runs steps, for all tests of a module."""
+    bench = Bench(tmp_path_factory.mktemp(request.param), request.param)
+    yield bench
+    bench.executor.close()
+
+
+@pytest.fixture(params=KINDS)
+def own_bench(request, tmp_path):
+    """What runs steps, for this test alone."""
     bench = Bench(tmp_path, request.param)
     yield bench
     bench.executor.close()
@@ -170,8 +195,8 @@ def alive(tmp_path):
 def make_alive(tmp_path):
     made = []
 
-    def make(name):
-        made.append(Alive(tmp_path / name))
+    def make(name=None):
+        made.append(Alive(tmp_path / (name or f"alive {len(made)}")))
         return made[-1]
 
     yield make

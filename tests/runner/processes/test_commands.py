@@ -54,7 +54,7 @@ inputs:
 
 
 @pytest.mark.slow
-def test_values_of_a_run_reach_its_commands_byte_for_byte_and_start_nothing(tmp_path):
+def test_values_of_a_run_reach_its_commands_byte_for_byte_and_start_nothing(tmp_path, unmeasured):
     words = [*HOSTILE_WORDS, "--help", "$(touch marker)", "`touch marker`", "; touch marker"]
     words += ["| touch marker", "&& touch marker", "\ntouch marker\n", "' ; touch marker '"]
     recipe = tmp_path / "recipe.yaml"
@@ -220,10 +220,10 @@ def test_a_command_has_the_systems_signals_and_no_descriptor_of_ours(bench):
     )
 
 
-def test_output_that_is_not_text_becomes_text_and_stays_bytes_in_the_log(bench, tmp_path):
+def test_output_that_is_not_text_becomes_text_and_stays_bytes_in_the_log(bench):
     outcome = bench.run(command=r"printf 'a\377b'")
     assert outcome.result["stdout"] == "a�b"
-    assert (tmp_path / "module_1.log").read_bytes() == b"a\xffb"
+    assert bench.log_file().read_bytes() == b"a\xffb"
 
 
 def test_a_log_that_cannot_be_written_does_not_end_the_command(bench):

@@ -6,7 +6,7 @@ import json
 import threading
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from framework0.runner.processes import line as module
@@ -31,6 +31,7 @@ def ends():
     other.close()
 
 
+@settings(max_examples=40)
 @given(st.lists(JSON, max_size=5))
 def test_messages_arrive_whole_and_in_order(messages):
     ours, theirs = pair()
