@@ -20,7 +20,7 @@ from framework0.context.persist import SQLiteStore
 from framework0.context.replicated import ReplicatedStore, open_log
 from framework0.server import ContextServer
 from framework0.testing import FakeStore
-from tests.context.replicated.clusters import EtcdCluster, NatsCluster
+from tests.context.replicated.clusters import CalmEtcdCluster, NatsCluster
 
 # Seconds that a call waits: a busy machine has a cluster choose another leader now and then.
 PATIENCE = 120.0
@@ -94,7 +94,7 @@ STORES = {
 # Slow to start or far away: only the contract itself (test_store.py) is held against them.
 DISTANT_STORES = {
     "remote": remote,
-    "etcd": replicated(EtcdCluster),
+    "etcd": replicated(CalmEtcdCluster),
     "nats": replicated(NatsCluster),
 }
 

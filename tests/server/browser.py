@@ -18,7 +18,7 @@ _BROUGHT = Path(__file__).resolve().parents[2] / ".engines"
 _QUIET = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage",
           "--no-first-run", "--disable-extensions", "--disable-background-networking",
           "--no-proxy-server", "--disable-component-update", "--hide-scrollbars")  # fmt: skip
-_PATIENCE = 60
+_PATIENCE = 120
 
 
 class Browser:
@@ -64,7 +64,13 @@ class Browser:
         assert process.poll() is None, (home / "log").read_text()
         port, path = told.read_text().split()[:2]
         self._connection = self._open.enter_context(
-            connect(f"ws://127.0.0.1:{port}{path}", max_size=None, compression=None, proxy=None)
+            connect(
+                f"ws://127.0.0.1:{port}{path}",
+                max_size=None,
+                compression=None,
+                proxy=None,
+                open_timeout=_PATIENCE,
+            )
         )
         found = self.do("Target.createTarget", url="about:blank")
         attached = self.do("Target.attachToTarget", targetId=found["targetId"], flatten=True)

@@ -144,7 +144,7 @@ def start(home):
 
     def started(**settings):
         settings = {"store": "memory", "workspace": home, **settings}
-        server = ContextServer(0, **settings).start_async()
+        server = ContextServer(settings.pop("port", 0), **settings).start_async()
         servers.append(server)
         return server
 

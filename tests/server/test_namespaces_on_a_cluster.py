@@ -11,7 +11,7 @@ from framework0.context import AsyncContextClient, Author, RemoteStore, Write
 from framework0.errors import StoreUnavailable
 from framework0.server import ContextServer, ServerLimits
 from framework0.server.stores import Stores
-from tests.context.replicated.clusters import EtcdCluster
+from tests.context.replicated.clusters import CalmEtcdCluster
 from tests.ports import free_ports
 from tests.server.conftest import ROOT, client_of
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.slow
 
 @pytest.fixture(scope="module")
 def cluster(tmp_path_factory):
-    with EtcdCluster(tmp_path_factory.mktemp("etcd")) as running:
+    with CalmEtcdCluster(tmp_path_factory.mktemp("etcd")) as running:
         yield running
 
 

@@ -61,7 +61,7 @@ def test_no_request_made_from_the_document_is_answered_otherwise(client, method,
 
     @given(case=schema[path][method].as_strategy())
     @settings(
-        max_examples=40 if token else 5,
+        max_examples=20 if token else 3,
         deadline=None,
         database=None,
         phases=[Phase.explicit, Phase.generate],

@@ -7,6 +7,9 @@ import pytest
 from framework0.context import RemoteStore
 from tests.context.remote.serving import SmallServer
 
+# Seconds that a call waits for a server that is there, however slow the machine is.
+PATIENCE = 120.0
+
 
 @pytest.fixture
 def server():
@@ -22,6 +25,7 @@ def join():
 
     def join(server, *, wait=True, **options):
         options.setdefault("token", "a")
+        options.setdefault("timeout", PATIENCE)
         store = RemoteStore(server if isinstance(server, str) else server.url, **options)
         made.append(store)
         if wait:

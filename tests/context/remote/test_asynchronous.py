@@ -29,9 +29,10 @@ def put(store, key, value):
 def run(server, work, **options):
     """Run ``work(client)`` with a client of the server."""
     options.setdefault("token", "a")
+    options.setdefault("timeout", 100)
 
     async def main():
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(120):
             async with AsyncContextClient(server.url, **options) as client:
                 return await work(client)
 
