@@ -68,7 +68,7 @@ def answers():
         input=json.dumps(questions),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
@@ -137,7 +137,7 @@ def test_a_script_runs_from_another_folder_before_anything_of_ours_is_installed(
         env={**os.environ, "PYTHONPATH": os.pathsep.join(dependencies)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert (ended.returncode, ended.stderr) == (0, "")
@@ -150,7 +150,7 @@ def test_the_installed_package_holds_framework0_and_nothing_of_the_workspace(tmp
         [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", tmp_path],
         cwd=REPOSITORY,
         capture_output=True,
-        timeout=120,
+        timeout=600,
         check=True,
     )
     [wheel] = tmp_path.glob("*.whl")

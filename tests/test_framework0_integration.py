@@ -44,7 +44,7 @@ def framework0(workspace):
             capture_output=True,
             text=True,
             encoding="utf-8",
-            timeout=60,
+            timeout=300,
             check=False,
         )
         assert ended.returncode == code, ended.stdout + ended.stderr
@@ -73,7 +73,7 @@ def test_an_example_recipe_runs_through_the_documented_runner_from_another_folde
         env={**os.environ, "FRAMEWORK0_HOME": str(tmp_path / "state")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=False,
     )
     assert ended.returncode == 0, ended.stdout + ended.stderr
@@ -173,7 +173,7 @@ def test_a_killed_run_is_called_interrupted_and_resumes(framework0, write, works
     assert run["state"] == "succeeded"
 
 
-def wait_for(condition, seconds=20.0):
+def wait_for(condition, seconds=120.0):
     """Wait until the condition holds, at most so long."""
     end = time.monotonic() + seconds
     while not condition():

@@ -208,11 +208,11 @@ def test_a_thread_that_waits_too_long_for_another_is_told(path):
 
     def change(document):
         inside.set()
-        go.wait(30)
+        go.wait(120)
 
     thread = threading.Thread(target=lambda: file.change(change))
     thread.start()
-    inside.wait(30)
+    inside.wait(120)
     with pytest.raises(LockHeld, match="another thread of this process"):
         file.set("g", "a", value=1)
     assert file.read() == {}

@@ -643,7 +643,7 @@ recipes = st.fixed_dictionaries(
 )
 
 
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 @given(recipes)
 def test_any_data_at_all_gives_a_recipe_or_located_problems(data):
     import json

@@ -504,7 +504,7 @@ def test_what_would_be_endless_or_huge_is_refused_at_once(text):
     began = time.thread_time()
     failure(text, scope)
     # A tenth of a second is promised; measuring coverage makes it many times that.
-    assert time.thread_time() - began < 5
+    assert time.thread_time() - began < 30
 
 
 def test_results_at_the_limit_are_allowed():
@@ -527,7 +527,7 @@ def test_a_near_name_among_very_many_is_sought_within_bounds():
     context = {f"key{number}": number for number in range(200_000)}
     began = time.thread_time()
     failure("context.kez7", Scope(context=context))
-    assert time.thread_time() - began < 5
+    assert time.thread_time() - began < 30
 
 
 def test_a_computed_bad_key_of_a_mapping_literal_is_located():

@@ -1,6 +1,6 @@
 """Any bytes are a recipe or located problems: never a traceback, never a hang.
 
-Ten thousand recipes, changed at random from good and bad ones, in chunks that can run side by side.
+Six thousand recipes, changed at random from good and bad ones, in chunks that can run side by side.
 A failing recipe is shown whole; its chunk's number is the seed that makes it again.
 """
 
@@ -19,11 +19,11 @@ from framework0.recipe.textfile import decode
 from tests.mistakes import golden
 
 CHUNKS = 20
-RECIPES_A_CHUNK = 500
+RECIPES_A_CHUNK = 300
 LONGEST_SEED = 4_000
 """Bytes of a recipe of the corpus that is changed here: the few longer ones only cost time."""
 
-SECONDS_A_RECIPE = 1.0
+SECONDS_A_RECIPE = 10.0
 
 WHOLE = b"""\
 metadata: {name: demo, version: "1.0", description: "x: y"}

@@ -34,7 +34,7 @@ def refused(path):
     begun = time.monotonic()
     with pytest.raises(RecipeError) as caught:
         read_document(path)
-    assert time.monotonic() - begun < 20
+    assert time.monotonic() - begun < 60
     (problem,) = caught.value.problems
     assert problem.place.file == os.fspath(path)
     assert (problem.place.line, problem.place.column) >= (1, 1)

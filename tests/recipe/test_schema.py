@@ -237,6 +237,8 @@ on_failure: [{name: alarm, module: m, function: h, when: failed()}]
 finally: [{name: tidy, module: m, function: h}]
 """
 
+AS_JSON = json.dumps(parse_text(EVERYTHING).data)
+
 VALUES = [
     None, True, False, 0, 1, -1, 2, 1.5, "", "a", "5m", "load", "${{ 1 }}", "x" * 300, [], ["load"],
     [1], [None], {}, {"attempts": 2}, {"items": [1]}, "graph",
@@ -271,7 +273,7 @@ def places_in(value, path=()):
 
 
 def changed(path, value):
-    data = json.loads(json.dumps(parse_text(EVERYTHING).data))
+    data = json.loads(AS_JSON)
     part = data
     for step in path[:-1]:
         part = part[step]
@@ -282,7 +284,7 @@ def changed(path, value):
 @pytest.mark.slow
 @pytest.mark.parametrize("turn", range(7))
 def test_after_any_one_change_the_schema_and_the_checker_still_agree(turn, plain):
-    places = list(places_in(parse_text(EVERYTHING).data))
+    places = list(places_in(json.loads(AS_JSON)))
     changes = [(path, value) for path in places for value in VALUES]
     # Every change takes its turn in one of the runs; a seventh of them makes each quick.
     for path, value in changes[turn::7]:

@@ -209,7 +209,7 @@ def test_hostile_files_are_answered(name, tree):
     assert isinstance(sources.signature("steps", "f"), Broken | Unknown | Missing)
     assert sources.facts("steps", "f").reads_unknown
     assert len(sources.digest("steps", "f")) == 64
-    assert time.thread_time() - began < 20
+    assert time.thread_time() - began < 60
 
 
 def test_functions_too_deep_to_follow_are_unknown(tree):
@@ -256,7 +256,7 @@ def test_a_thousand_questions_cost_next_to_nothing(tree):
         sources.facts(*name)
         sources.digest(*name)
     # Three answers from memory; reading the files anew each time would take minutes.
-    assert time.thread_time() - began < 10
+    assert time.thread_time() - began < 60
 
 
 def test_the_door_offers_its_names_and_no_others():

@@ -60,7 +60,7 @@ def drive(folder, how, die_in=""):
         env={"PYTHONPATH": ":".join(path for path in sys.path if path), "DIE_IN": die_in},
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=False,
     )
 

@@ -188,7 +188,7 @@ def check_file(instance):
 
 
 @pytest.mark.slow
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(machine=MACHINES)
 def test_a_machine_does_what_the_interpreter_says(folders, machine):
     instance = Machine(folders(), *classes(machine))
@@ -213,7 +213,7 @@ def test_a_machine_does_what_the_interpreter_says(folders, machine):
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(machine=MACHINES)
 def test_single_steps_change_nothing_but_the_pauses(folders, machine):
     state, expected = interpret(machine)
@@ -227,7 +227,7 @@ class Killed(BaseException):
 
 
 @pytest.mark.slow
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(machine=MACHINES, moments=st.lists(st.integers(1, 25), min_size=1, max_size=3))
 def test_whenever_it_is_killed_it_goes_on_and_calls_nothing_less_and_nothing_else(
     folders, machine, moments

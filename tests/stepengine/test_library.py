@@ -214,9 +214,9 @@ def test_lines_of_a_text_that_is_no_python_are_none():
 
 
 @pytest.mark.slow
-def test_a_library_of_ten_thousand_nodes_is_described(library):
-    classes = "\n".join(NODE.format(name=f"n{number}") for number in range(10_000))
-    assert len(library(step_node_many=classes).load()) == 10_000
+def test_a_library_of_four_thousand_nodes_is_described(library):
+    classes = "\n".join(NODE.format(name=f"n{number}") for number in range(4_000))
+    assert len(library(step_node_many=classes).load()) == 4_000
 
 
 @pytest.mark.parametrize("name", DOCUMENTED)

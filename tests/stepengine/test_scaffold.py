@@ -162,7 +162,7 @@ print(node.step_advance())
 """
     ended = subprocess.run(
         [sys.executable, "-c", drive, str(library)],
-        cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False,
+        cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
     assert (ended.stdout.split(), ended.stderr) == (["to_store", "to_scrap"], "")
 
