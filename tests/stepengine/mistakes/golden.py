@@ -71,7 +71,7 @@ def shown(command, folder):
         stderr=subprocess.STDOUT,
         text=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=300,
         check=False,
     )
     text = ended.stdout.replace(f"{folder}/press", "INSTANCE").replace(f"{folder}/", "")
@@ -154,7 +154,7 @@ def another_engine(instance):
         yield
         os.write(gate, b"end")
         os.close(gate)
-        said, _ = engine.communicate(timeout=60)
+        said, _ = engine.communicate(timeout=300)
         assert engine.returncode == 0, said
     finally:
         os.close(ready)
