@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from framework0.source.near import near_names as near_names
     from framework0.source.parsing import Module as Module
     from framework0.source.plugins import builtin_scriptlets as builtin_scriptlets
+    from framework0.source.raised import OUR_FOLDER as OUR_FOLDER
+    from framework0.source.raised import message_of as message_of
+    from framework0.source.raised import trace_text as trace_text
+    from framework0.source.raised import without_ours as without_ours
     from framework0.source.resolving import Code as Code
     from framework0.source.resolving import Library as Library
     from framework0.source.resolving import OurName as OurName
@@ -35,6 +39,7 @@ __all__ = [
     "Library",
     "Missing",
     "Module",
+    "OUR_FOLDER",
     "Opaque",
     "OurName",
     "Parameter",
@@ -43,8 +48,11 @@ __all__ = [
     "Sources",
     "Unknown",
     "builtin_scriptlets",
+    "message_of",
     "near_names",
     "parse_python",
+    "trace_text",
+    "without_ours",
 ]
 
 
@@ -59,13 +67,17 @@ def __getattr__(name: str) -> Any:
         "Imported": "bindings",
         "Library": "resolving",
         "Module": "parsing",
+        "OUR_FOLDER": "raised",
         "Opaque": "bindings",
         "OurName": "resolving",
         "SourceFile": "finding",
         "Sources": "sources",
         "builtin_scriptlets": "plugins",
+        "message_of": "raised",
         "near_names": "near",
         "parse_python": "syntax",
+        "trace_text": "raised",
+        "without_ours": "raised",
     }
     home = homes.get(name, "facts")
     value = getattr(import_module(f"framework0.source.{home}"), name)

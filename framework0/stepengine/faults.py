@@ -4,38 +4,21 @@ from __future__ import annotations
 
 import os
 
+from framework0.source import OUR_FOLDER, message_of, trace_text, without_ours
 from framework0.stepengine.seams import Fault
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Final
+    from typing import Any
 
     from framework0.stepengine.seams import Answer, Call
-
-OUR_FOLDER: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
-LONGEST_MESSAGE: Final = 10_000
-"""Characters kept of a message: some libraries put whole documents into theirs."""
-LONGEST_TRACE: Final = 50_000
-"""Characters kept of a traceback; deep recursion repeats itself."""
 
 
 def fault_from(error: BaseException) -> Fault:
     """Return the fault that an exception means. Never raises, whatever its ``__str__`` does."""
-    theirs = _without_ours(error.__traceback__)
-    return Fault(type(error).__name__, message_of(error), _where(theirs), _trace(error, theirs))
-
-
-def message_of(error: BaseException) -> str:
-    """Return an exception's message, in every case as a text and never an empty one."""
-    try:
-        text = str(error)
-    # The message of a foreign exception is foreign code.
-    except Exception:  # noqa: BLE001
-        text = "(its message could not be made)"
-    if isinstance(error, SystemExit):
-        text = f"called sys.exit({text})"
-    return (text or "no message")[:LONGEST_MESSAGE]
+    theirs = without_ours(error.__traceback__)
+    return Fault(type(error).__name__, message_of(error), _where(theirs), trace_text(error, theirs))
 
 
 def fault_in(call: Call, answer: Answer) -> Fault | None:
@@ -68,13 +51,6 @@ def one_line(fault: Fault, node: str, state: str) -> str:
     return f"{node} in {state}: {fault.kind}: {message}"[: 500 - len(where)] + where
 
 
-def _without_ours(trace: TracebackType | None) -> TracebackType | None:
-    """Return the traceback from the first frame that is not ours, None if every frame is."""
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(OUR_FOLDER):
-        trace = trace.tb_next
-    return trace
-
-
 def _where(trace: TracebackType | None) -> str:
     """Return the place of the deepest frame that is neither ours nor the standard library's."""
     where = ""
@@ -85,16 +61,3 @@ def _where(trace: TracebackType | None) -> str:
             where = f"{file}:{trace.tb_lineno}"
         trace = trace.tb_next
     return where
-
-
-def _trace(error: BaseException, theirs: TracebackType | None) -> str:
-    if theirs is None:
-        return ""
-    import traceback
-
-    try:
-        text = "".join(traceback.format_exception(type(error), error, theirs))
-    # A foreign exception may break its own formatting.
-    except Exception:  # noqa: BLE001
-        return ""
-    return text if len(text) <= LONGEST_TRACE else text[:LONGEST_TRACE] + "\n…\n"

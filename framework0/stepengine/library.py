@@ -8,9 +8,8 @@ import sys
 from pathlib import Path
 
 from framework0.errors import LibraryError, Place, Problem
-from framework0.source import near_names
+from framework0.source import message_of, near_names
 from framework0.stepengine.documented import offer_documented_modules
-from framework0.stepengine.faults import message_of
 from framework0.stepengine.nodes import (
     DICTIONARIES,
     LIFECYCLE,
