@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from framework0.source.near import near_names as near_names
     from framework0.source.parsing import Module as Module
     from framework0.source.plugins import builtin_scriptlets as builtin_scriptlets
-    from framework0.source.raised import OUR_FOLDER as OUR_FOLDER
+    from framework0.source.raised import is_ours as is_ours
     from framework0.source.raised import message_of as message_of
     from framework0.source.raised import trace_text as trace_text
     from framework0.source.raised import without_ours as without_ours
@@ -39,7 +39,6 @@ __all__ = [
     "Library",
     "Missing",
     "Module",
-    "OUR_FOLDER",
     "Opaque",
     "OurName",
     "Parameter",
@@ -48,6 +47,7 @@ __all__ = [
     "Sources",
     "Unknown",
     "builtin_scriptlets",
+    "is_ours",
     "message_of",
     "near_names",
     "parse_python",
@@ -67,12 +67,12 @@ def __getattr__(name: str) -> Any:
         "Imported": "bindings",
         "Library": "resolving",
         "Module": "parsing",
-        "OUR_FOLDER": "raised",
         "Opaque": "bindings",
         "OurName": "resolving",
         "SourceFile": "finding",
         "Sources": "sources",
         "builtin_scriptlets": "plugins",
+        "is_ours": "raised",
         "message_of": "raised",
         "near_names": "near",
         "parse_python": "syntax",

@@ -9,13 +9,18 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Final
 
-OUR_FOLDER: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+_OUR_FOLDER: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 
 _LONGEST_MESSAGE: Final = 10_000
 """Characters kept of a message: some libraries put whole documents into theirs."""
 
 _LONGEST_TRACE: Final = 50_000
 """Characters kept of a traceback; deep recursion repeats itself."""
+
+
+def is_ours(file: str) -> bool:
+    """Tell whether the code of a file is ours and not a user's."""
+    return file.startswith(_OUR_FOLDER)
 
 
 def message_of(error: BaseException) -> str:
@@ -36,7 +41,7 @@ def without_ours(trace: TracebackType | None) -> TracebackType | None:
     What our own code raises about a step (a missing module, a wrong expression) says all in its
     message; our frames would only send the reader to the wrong place.
     """
-    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(OUR_FOLDER):
+    while trace is not None and is_ours(trace.tb_frame.f_code.co_filename):
         trace = trace.tb_next
     return trace
 

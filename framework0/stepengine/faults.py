@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from framework0.source import OUR_FOLDER, message_of, trace_text, without_ours
+from framework0.source import is_ours, message_of, trace_text, without_ours
 from framework0.stepengine.seams import Fault
 
 TYPE_CHECKING = False
@@ -57,7 +57,7 @@ def _where(trace: TracebackType | None) -> str:
     libraries = os.path.dirname(os.__file__) + os.sep
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if not where or not file.startswith((OUR_FOLDER, libraries, "<")):
+        if not where or not (is_ours(file) or file.startswith((libraries, "<"))):
             where = f"{file}:{trace.tb_lineno}"
         trace = trace.tb_next
     return where

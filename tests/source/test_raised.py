@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from framework0.source import OUR_FOLDER, message_of, trace_text, without_ours
+from framework0.source import is_ours, message_of, trace_text, without_ours
 from framework0.workspace import sync_folder
 from tests.conftest import REPOSITORY
 
@@ -45,7 +45,8 @@ def test_our_own_frames_are_left_out_at_the_beginning_and_only_there():
     def theirs():
         raise KeyError("deep")
 
-    assert OUR_FOLDER.startswith(str(REPOSITORY / "framework0"))
+    assert is_ours(str(REPOSITORY / "framework0" / "graph.py"))
+    assert not is_ours(__file__)
     error = raised(theirs)
     assert without_ours(error.__traceback__) is error.__traceback__
     assert "deep" in trace_text(error, error.__traceback__)
