@@ -60,7 +60,9 @@ def tormented(trial, kills, chance):
         pace = max(1, (trial.steps - len(trial.done)) // (kills - trial.kills + 1))
         # By the clock only up to the first acknowledgements, for the sake of the steps that are left.
         if trial.start and chance.random() < max(OFTEN, 1 - pace / FEW):
-            trial.one_session(seconds=chance.uniform(0.0, 1.02 * trial.start))
+            seconds = chance.uniform(0.0, 1.02 * trial.start)
+            # Whatever a start takes next time: not so far that too little is left to kill.
+            trial.one_session(acknowledged=pace, seconds=seconds)
         else:
             trial.one_session(acknowledged=chance.randint(1, pace * 3 // 2))
         broken += trial.broken_promises()
