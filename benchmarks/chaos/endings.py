@@ -33,6 +33,9 @@ TIMEOUT = 1.0
 GRACE = 1.0
 """Seconds between SIGTERM and SIGKILL to a step (`framework0.runner.processes.tree`)."""
 
+TELL = 0.5
+"""Seconds in which people are told that a step's time is over, however long it takes to end it."""
+
 AT_ONCE = 4
 PATIENCE = 60
 
@@ -165,13 +168,13 @@ def workspace(folder, recipe):
     return folder
 
 
-def begun(folder, *words, **more):
+def begun(folder, *words, stdout=subprocess.DEVNULL, **more):
     return subprocess.Popen(
         [PYTHON, "-m", "framework0", *words],
         cwd=folder,
         env=environment(**more),
         stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
+        stdout=stdout,
         stderr=subprocess.DEVNULL,
     )
 
@@ -194,24 +197,55 @@ def timeouts(scratch, arguments):
         )
         folder = workspace(scratch / shape, recipe)
         pipe = Pipe(folder / "alive")
-        begun(folder, "run", "recipe.yaml", "-j", "2", ALIVE=str(pipe.path)).wait()
+        words = ("run", "recipe.yaml", "-j", "2", "--json")
+        read = read_by_program(begun(folder, *words, stdout=subprocess.PIPE, ALIVE=str(pipe.path)))
         gone = pipe.gone_within(1.0)
-        attempts = [
-            step["attempts"][-1] for step in shown(folder)["steps"] if step["name"].endswith("]")
-        ]
-        seconds = Series([attempt["seconds"] for attempt in attempts])
-        late = sum(each > TIMEOUT + GRACE + 1.0 for each in seconds.seconds)
-        told = sum(attempt["state"] == "timed_out" for attempt in attempts)
-        prompt = sum(each <= TIMEOUT + 0.5 for each in seconds.seconds)
-        good = told == arguments.trials and not late and gone
+        attempts = {
+            step["name"]: step["attempts"][-1]
+            for step in shown(folder)["steps"]
+            if step["name"].endswith("]")
+        }
+        told = Series([told_after(attempt, read.get(name)) for name, attempt in attempts.items()])
+        prompt = sum(TIMEOUT <= each <= TIMEOUT + TELL for each in told.seconds)
         yield Row(
-            f"{shape.replace('_', ' ')}: timed out, gone by grace + 1 s",
-            f"{told - late} of {arguments.trials}: {seconds}, {prompt} of them within 1.5 s",
+            f"{shape.replace('_', ' ')}: told that its time is over, within {TIMEOUT + TELL:g} s",
+            f"{prompt} of {arguments.trials}: {told}",
             "–",
             "–",
             f"{arguments.trials}",
-            verdict(good),
+            verdict(prompt == arguments.trials),
         )
+        ends = [attempt["seconds"] for attempt in attempts.values()]
+        over = sum(
+            attempt["state"] == "timed_out" and attempt["seconds"] <= TIMEOUT + GRACE + 1.0
+            for attempt in attempts.values()
+        )
+        yield Row(
+            f"{shape.replace('_', ' ')}: timed out, gone by grace + 1 s",
+            f"{over} of {arguments.trials}: {Series(ends)}{'' if gone else ', something lives on'}",
+            "–",
+            "–",
+            f"{arguments.trials}",
+            verdict(over == arguments.trials and gone),
+        )
+
+
+def read_by_program(process):
+    """Read a run's events to its end; return by step when a reader had read that its time is over."""
+    read = {}
+    for line in process.stdout:
+        event = json.loads(line)
+        if event["event"] == "step_overdue":
+            read[event["step"]] = time.time()
+    process.wait()
+    return read
+
+
+def told_after(attempt, read):
+    """Return how long after the start of an attempt the journal and the reader knew; for ever without."""
+    if read is None or attempt["overdue_at"] is None:
+        return float("inf")
+    return max(read, attempt["overdue_at"]) - attempt["at"]
 
 
 # ------------------------------------------------------------------ R8

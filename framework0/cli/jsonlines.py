@@ -5,13 +5,13 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from framework0.cli.watching import PlainLines, attempt_line
+from framework0.cli.watching import PlainLines, attempt_line, overdue_line, waiting_line
 from framework0.logs import json_line
 
 if TYPE_CHECKING:
     from argparse import Namespace
     from collections.abc import Callable, Sequence
-    from typing import TextIO
+    from typing import Any, TextIO
 
     from framework0.runner import AttemptRecord
     from framework0.workspace import Workspace
@@ -40,6 +40,19 @@ class JsonLines(PlainLines):
         self.run_id = run_id
         self.say(f"run {run_id}: {total:,} step{'s' if total != 1 else ''}")
 
+    def step_waiting(self, name: str, text: str) -> None:
+        """Say what a step waits for."""
+        self._say(self._told(waiting_line(name, text), step=name, logger=LOGGER))
+
+    # The line has a time of its own.
+    def step_overdue(
+        self, name: str, attempt: int, timeout: float, at: float  # noqa: ARG002
+    ) -> None:
+        """Say that the time of an attempt is over."""
+        told = overdue_line(name, attempt, timeout)
+        facts = {"attempt": attempt, "logger": LOGGER, "state": "overdue", "timeout": timeout}
+        self._say(self._told(told, "warning", step=name, **facts))
+
     def step_finished(self, records: Sequence[AttemptRecord]) -> None:
         """Say how each attempt ended."""
         self._say("".join(map(self._line, records)))
@@ -51,16 +64,18 @@ class JsonLines(PlainLines):
 
     def _line(self, record: AttemptRecord) -> str:
         level = _LEVELS.get(record.state, "info") if record.final else "warning"
-        return json_line(
-            attempt_line(record).strip(),
+        return self._told(
+            attempt_line(record),
             level,
-            run=self.run_id,
             step=record.name,
             attempt=record.attempt,
             logger=LOGGER,
             state=record.state,
             seconds=round(record.outcome.seconds, 6),
         )
+
+    def _told(self, line: str, level: str = "info", **facts: Any) -> str:
+        return json_line(line.strip(), level, run=self.run_id, **facts)
 
 
 def teller(arguments: Namespace, run_id: str) -> Callable[[str], None]:

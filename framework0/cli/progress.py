@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Final
 from framework0.cli.columns import cut
 from framework0.cli.streams import columns_of, shows_signs, wants_color
 from framework0.cli.times import stopwatch_text
-from framework0.cli.watching import Quiet, attempt_line, waiting_line
+from framework0.cli.watching import Quiet, attempt_line, overdue_line, overdue_text, waiting_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,6 +47,7 @@ WIDE: Final = 60
 PAINT: Final = {
     "ok": "32",
     "cached": "32",
+    "overdue": "33",
     "FAILED": "31",
     "TIMED OUT": "31",
     "cancelled": "35",
@@ -70,6 +71,8 @@ class LiveProgress(Quiet):
         self._above: deque[str] = deque()
         self._running: dict[str, float] = {}
         self._progress: dict[str, tuple[int, int]] = {}
+        self._overdue: dict[str, float] = {}
+        self._told_overdue = 0
         self._done = 0
         self._failed = 0
         self._told_failures = 0
@@ -108,11 +111,23 @@ class LiveProgress(Quiet):
         if self._total <= LISTED:
             self._above.append(cut(waiting_line(name, text), columns_of(self._stream)))
 
+    # A line on a terminal is read as it comes.
+    def step_overdue(
+        self, name: str, attempt: int, timeout: float, at: float  # noqa: ARG002
+    ) -> None:
+        """Tell of a step whose time is over, if it is one of few, and mark it until it is gone."""
+        self._overdue[name] = timeout
+        self._told_overdue += 1
+        if self._told_overdue <= FAILURES_SHOWN:
+            line = overdue_line(name, attempt, timeout)
+            self._above.append(self._painted(cut(line, columns_of(self._stream))))
+
     def step_finished(self, records: Sequence[AttemptRecord]) -> None:
         """Count what has ended, and tell of it if it is one of few or did not go well."""
         for record in records:
             self._running.pop(record.name, None)
             self._progress.pop(record.name, None)
+            self._overdue.pop(record.name, None)
             failed = record.outcome.failure is not None
             if record.final and record.node < self._total:
                 self._done += 1
@@ -254,6 +269,8 @@ class LiveProgress(Quiet):
             done, total = self._progress.get(name, (0, 0))
             if total:
                 word += f" {done:,}/{total:,}"
+            if name in self._overdue:
+                word += f" ({overdue_text(self._overdue[name])})"
             used += text_width(word) + 2
             if shown and used > room - len(" and 10,000 more"):
                 break

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from framework0.cli.story import RESUMABLE, skipped_because_of
-from framework0.cli.times import seconds_text
+from framework0.cli.times import clock_text, seconds_text
 from framework0.tuples import NamedTuple
 
 if TYPE_CHECKING:
@@ -119,7 +119,6 @@ def _how_paused(story: RunStory, step: StepStory) -> str:
 
 def _person(story: RunStory, step: StepStory) -> Iterator[str]:
     """What a person has to do with the step: the question, the answer, and the stop after it."""
-    from framework0.cli.times import clock_text
     from framework0.runner import ANSWER, QUESTION, now_standing
 
     decisions = story.history.decisions
@@ -218,7 +217,8 @@ def _attempts(story: RunStory, step: StepStory) -> Iterator[str]:
         if failed is not None:
             failures += 1
             told = f"attempt {record.attempt}: " if record.attempt else ""
-            yield f"{told}{_failure(record)}{_what_followed(record, retry, failures)}"
+            after = f"{_overdue(step, record)}{_what_followed(record, retry, failures)}"
+            yield f"{told}{_failure(record)}{after}"
         elif record.state == "succeeded" and step.begun > 1:
             yield f"attempt {record.attempt}: succeeded"
         elif record.state == "skipped" and skipped_because_of(story, step) is None:
@@ -227,7 +227,8 @@ def _attempts(story: RunStory, step: StepStory) -> Iterator[str]:
             yield record.reason
     flying = in_flight(step)
     if flying:
-        yield flying
+        over = step.overdue.get(step.flying)
+        yield flying if over is None else f"{flying}; its time was over {clock_text(over['at'])}"
     last = step.last
     tolerated = definition is not None and definition.policy.continue_on_error
     if tolerated and last is not None and last.state in ("failed", "timed_out"):
@@ -240,6 +241,18 @@ def _failure(record: AttemptRecord) -> str:
         return record.state
     where = f"\n  at {failure.where}" if failure.where else ""
     return f"{failure.kind}: {failure.message}{where}"
+
+
+def _overdue(step: StepStory, record: AttemptRecord) -> str:
+    """Say when the time of an attempt was over, and when the last of its processes was gone."""
+    over = step.overdue.get(record.attempt)
+    if over is None:
+        return ""
+    # Both on the clock of its own process, which began a little after the attempt.
+    later = max(0.0, record.outcome.seconds - over["timeout"])
+    return (
+        f"\n  its time was over {clock_text(over['at'])}, it was gone {seconds_text(later)} later"
+    )
 
 
 def _what_followed(record: AttemptRecord, retry: Retry | None, failures: int) -> str:

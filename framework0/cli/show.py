@@ -219,14 +219,19 @@ def _row(step: StepStory, waits: str, one: str) -> list[str]:
 
 def in_flight(step: StepStory, one: str = "attempt") -> str:
     """Return which attempt is going on, or was when the process died; empty if none."""
-    recorded = max((record.attempt for record in step.attempts), default=0)
-    if step.begun <= recorded or step.state == "paused":
+    flying = step.flying
+    if not flying:
         return ""
+    over = step.overdue.get(flying)
     if step.state == "running":
-        return f"{one} {step.begun} is going on"
+        from framework0.cli.watching import overdue_text
+
+        doing = "is going on" if over is None else overdue_text(over["timeout"])
+        return f"{one} {flying} {doing}"
+    late = "" if over is None else f"timed out after {over['timeout']:g} s, and "
     if step.state == "interrupted":
-        return f"{one} {step.begun} was in flight when the process ended"
-    return f"{one} {step.begun} was left behind"
+        return f"{one} {flying} {late}was in flight when the process ended"
+    return f"{one} {flying} {late}was left behind"
 
 
 def _failures(story: RunStory) -> Iterator[str]:
@@ -303,6 +308,7 @@ def step_facts(step: StepStory) -> dict[str, Any]:
         "state": step.state,
         "begun": step.begun,
         "in_flight": in_flight(step),
+        "overdue": _overdue_now(step),
         "attempts": [
             {
                 "attempt": record.attempt,
@@ -314,6 +320,7 @@ def step_facts(step: StepStory) -> dict[str, Any]:
                     None if record.outcome.failure is None else record.outcome.failure._asdict()
                 ),
                 "result": plain(record.outcome.result),
+                "overdue_at": step.overdue.get(record.attempt, {}).get("at"),
                 "seconds": record.outcome.seconds,
                 "cpu_seconds": record.outcome.cpu_seconds,
                 "peak_memory": record.outcome.peak_memory,
@@ -323,3 +330,9 @@ def step_facts(step: StepStory) -> dict[str, Any]:
             for record in step.attempts
         ],
     }
+
+
+def _overdue_now(step: StepStory) -> dict[str, Any] | None:
+    """Return since when the attempt in flight is overdue, and its timeout; None if it is not."""
+    over = step.overdue.get(step.flying)
+    return None if over is None else {"attempt": step.flying, **over}

@@ -17,6 +17,7 @@ from framework0.runner import (
     SUCCEEDED,
     Plan,
     Standing,
+    overdue_of,
 )
 from framework0.tuples import NamedTuple
 
@@ -41,7 +42,8 @@ class StepStory(NamedTuple):
 
     ``state`` is that of the state table, or ``interrupted`` for what was in flight when the process
     died. ``attempts`` are the recorded ones, decisions without an attempt (number 0) included;
-    ``begun`` counts those that have begun. ``owner`` is the ``foreach`` step of an item.
+    ``begun`` counts those that have begun. ``owner`` is the ``foreach`` step of an item. ``overdue`` has,
+    by attempt, when its time was over (``at``) and how long it was (``timeout``), if it ended in another process.
     """
 
     node: int
@@ -50,6 +52,13 @@ class StepStory(NamedTuple):
     attempts: tuple[AttemptRecord, ...]
     begun: int
     owner: int | None = None
+    overdue: Mapping[int, Mapping[str, Any]] = {}
+
+    @property
+    def flying(self) -> int:
+        """The number of the attempt that has begun and has no record, 0 if there is none."""
+        recorded = max((record.attempt for record in self.attempts), default=0)
+        return self.begun if self.begun > recorded and self.state != PAUSED else 0
 
     @property
     def last(self) -> AttemptRecord | None:
@@ -85,6 +94,7 @@ class RunStory:
             None if self.plan is None else Standing(self.plan, history.attempts, history.decisions)
         )
         self._standing_at = self._stops()
+        self._overdue = overdue_of(history.decisions)
         self.steps = self._tell()
         self.by_node = {step.node: step for step in self.steps}
         # Filled in by those who can look at the pools of the workspace.
@@ -151,7 +161,8 @@ class RunStory:
         state = self._state(records, begun, opened=opened)
         if node in self._standing_at and state in ("pending", PAUSED):
             state = PAUSED
-        return StepStory(node, name, state, records, begun, owner)
+        overdue = self._overdue.get(node, {})
+        return StepStory(node, name, state, records, begun, owner, overdue)
 
     def _state(self, records: tuple[AttemptRecord, ...], begun: int, *, opened: bool) -> str:
         recorded = max((record.attempt for record in records), default=0)

@@ -49,6 +49,9 @@ class Quiet:
     def step_waiting(self, name: str, text: str) -> None:
         """A step that could start waits for what ``text`` names."""
 
+    def step_overdue(self, name: str, attempt: int, timeout: float, at: float) -> None:
+        """The timeout of an attempt is over, and it is being ended."""
+
     def step_finished(self, records: Sequence[AttemptRecord]) -> None:
         """See :class:`framework0.runner.Observer`."""
 
@@ -87,6 +90,13 @@ class PlainLines(_Written):
         """Say what a step waits for."""
         self._say(f"{waiting_line(name, text)}\n")
 
+    # Like every line here it is written when it happens.
+    def step_overdue(
+        self, name: str, attempt: int, timeout: float, at: float  # noqa: ARG002
+    ) -> None:
+        """Say that the time of an attempt is over; its end gets its own line."""
+        self._say(f"{overdue_line(name, attempt, timeout)}\n")
+
     def step_finished(self, records: Sequence[AttemptRecord]) -> None:
         """Say how each attempt ended."""
         self._say("".join(f"{attempt_line(record)}\n" for record in records))
@@ -97,6 +107,19 @@ def waiting_line(name: str, text: str) -> str:
     from framework0.logs import one_line
 
     return one_line(f"{'waiting':>9}  {name}  for {text}")
+
+
+def overdue_line(name: str, attempt: int, timeout: float) -> str:
+    """Return as one line that the time of an attempt is over."""
+    from framework0.logs import one_line
+
+    which = f"  attempt {attempt}" if attempt > 1 else ""
+    return one_line(f"{'overdue':>9}  {name}{which}  {overdue_text(timeout)}")
+
+
+def overdue_text(timeout: float) -> str:
+    """Return what is to be said of an attempt from the end of its time to its own."""
+    return f"timed out after {timeout:g} s, being ended"
 
 
 def attempt_line(record: AttemptRecord) -> str:
@@ -137,6 +160,11 @@ class JsonEvents(_Written):
     def step_waiting(self, name: str, text: str) -> None:
         """Tell that a step could start, and what it waits for."""
         self._emit({"event": "step_waiting", "step": name, "for": text})
+
+    def step_overdue(self, name: str, attempt: int, timeout: float, at: float) -> None:
+        """Tell when the time of an attempt was over, and how long it was."""
+        facts = {"step": name, "attempt": attempt, "timeout": timeout, "at": at}
+        self._emit({"event": "step_overdue", **facts})
 
     def step_finished(self, records: Sequence[AttemptRecord]) -> None:
         """Tell which attempts are acknowledged."""

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from framework0.runner.moves import MOVES as MOVES
     from framework0.runner.moves import RUN_PAUSED as RUN_PAUSED
     from framework0.runner.moves import STATES as STATES
+    from framework0.runner.overdue import overdue_of as overdue_of
     from framework0.runner.pausing import PausableState as PausableState
     from framework0.runner.plan import Plan as Plan
     from framework0.runner.readers import reader_of as reader_of
@@ -110,6 +111,7 @@ _HOMES = {
     "PausableLimitedState": "limited_pausing",
     "Decision": "journal",
     "opened_within": "jobs",
+    "overdue_of": "overdue",
     "reader_of": "readers",
     "AttemptRecord": "seams",
     "BoundedWorkshop": "bounded_jobs",
@@ -239,6 +241,7 @@ __all__ = [
     "now",
     "now_standing",
     "opened_within",
+    "overdue_of",
     "perform",
     "perform_raising",
     "plan_for",

@@ -36,6 +36,14 @@ def next_delay(
     return max(0.0, delay)
 
 
+def luck() -> float:
+    """Return a number in [0, 1), as it happens to come."""
+    from random import random
+
+    # Nobody has to be kept from guessing it.
+    return random()  # noqa: S311
+
+
 def _covers(on: tuple[str, ...], outcome: Outcome) -> bool:
     """Say whether ``retry.on`` names this failure; an empty list names every one."""
     if not on:

@@ -8,6 +8,7 @@ thread that called :meth:`Run.execute` keeps the timers and answers cancellation
 
 from __future__ import annotations
 
+from functools import partial
 from heapq import heappop, heappush
 from queue import SimpleQueue
 from threading import Lock
@@ -17,7 +18,7 @@ from framework0.runner import moves
 from framework0.runner.clock import SystemClock
 from framework0.runner.invoke import ended_by
 from framework0.runner.jobs import PLAIN
-from framework0.runner.retry import next_delay
+from framework0.runner.retry import luck, next_delay
 from framework0.runner.seams import (
     CANCELLED,
     SKIPPED,
@@ -71,7 +72,7 @@ class Run:
         self.left_behind = False
         self.clock = clock or SystemClock()
         self.cache: StepCache | None = None
-        self._chance = chance
+        self._chance = chance or luck
         self._stop_when = stop_when
         self._lock = Lock()
         self._jobs: dict[int, Job] = {}
@@ -173,14 +174,6 @@ class Run:
             self.fail(error)
             return None
 
-    def _luck(self) -> float:
-        """Return a number in [0, 1) for the jitter of a retry."""
-        if self._chance is None:
-            from random import random
-
-            self._chance = random
-        return self._chance()
-
     def _claim(self, job: Job) -> bool:
         """Take the right to conclude ``job``; False when somebody else has concluded it."""
         with self._lock:
@@ -203,7 +196,7 @@ class Run:
         if outcome.state != SUCCEEDED:
             failures = self.failures[node] = self.failures.get(node, 0) + 1
             if outcome.state != CANCELLED and not self.state.cancelled:
-                delay = next_delay(job.step.policy.retry, failures, outcome, self._luck)
+                delay = next_delay(job.step.policy.retry, failures, outcome, self._chance)
         note = reason or note
         if self.workshop.masker is not None:
             outcome, note = self.workshop.hidden(outcome), self.workshop.masker.mask(note)
@@ -288,7 +281,7 @@ class Run:
             job = self._jobs[node] = self.workshop.make(node, attempt, self.clock.now())
         if self.observer is not None:
             self.observer.step_started(job.name, attempt)
-            job.progress = self._progress_of(job)
+            job.progress = partial(self.observer.step_progress, job.name)
         try:
             self.workshop.fit(job)
         # The boundary to user code: importing a step's module runs it.
@@ -296,18 +289,14 @@ class Run:
             if self._claim(job):
                 instructions.extend(self._conclude(job, ended_by(error, 0.0, 0.0)))
             return None
-        if job.timeout is not None and job.target is not None:
-            self._after(job.timeout, lambda: self._overdue(job))
+        if job.timeout is not None:
+            if job.target is not None:
+                self._after(job.timeout, lambda: self._overdue(job))
+            else:
+                from framework0.runner.overdue import note_overdue
+
+                job.overdue = partial(note_overdue, self, job)
         return job
-
-    def _progress_of(self, job: Job) -> Callable[[int, int], None]:
-        observer = self.observer
-        assert observer is not None
-
-        def progress(done: int, total: int) -> None:
-            observer.step_progress(job.name, done, total)
-
-        return progress
 
     def _wait(self, wait: moves.Wait) -> None:
         self._after(wait.seconds, lambda: self._advance(moves.Waited(wait.node)))
@@ -404,6 +393,12 @@ class Run:
         if self.workshop.masker is not None:
             outcome, note = self.workshop.hidden(outcome), self.workshop.masker.mask(note)
         self.write(node, state, outcome, note)
+
+    def note(self, job: Job, kind: str, value: Any, then: Callable[[], None] | None) -> None:
+        """Write down what is decided about an attempt, unless it has been concluded meanwhile."""
+        with self._lock:
+            if self._jobs.get(job.node) is job:
+                self.recorder.decide(job.node, kind, value, then)
 
     # ------------------------------------------------------------------ ending early
 

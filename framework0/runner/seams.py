@@ -120,6 +120,7 @@ class Job:
     call of a step that runs in this process, None where another process resolves it. ``log`` is where
     its output goes; ``sign`` makes the ``context`` when the step first asks for it, where another
     process runs it; ``cancelled`` is set when it is told to stop. ``at`` is epoch seconds of the start.
+    ``overdue`` is there only where another process keeps the timeout: see :meth:`tell_overdue`.
     """
 
     __slots__ = (
@@ -136,6 +137,7 @@ class Job:
         "log",
         "name",
         "node",
+        "overdue",
         "progress",
         "run_id",
         "sign",
@@ -144,6 +146,8 @@ class Job:
         "target",
         "timeout",
     )
+
+    overdue: Callable[[], None]
 
     def __init__(self, run_id: str, node: int, name: str, step: Step, attempt: int) -> None:
         self.run_id = run_id
@@ -167,13 +171,21 @@ class Job:
         self.at = 0.0
         self.started = 0.0
 
+    def tell_overdue(self) -> None:
+        """Tell the run that the timeout is over and the attempt is told to go; its report comes later."""
+        # Not set for the many that have no timeout: setting it would cost each of them something.
+        tell = getattr(self, "overdue", None)
+        if tell is not None:
+            tell()
+
 
 class Executor(Protocol):
     """Runs attempts. Implementations are independent of each other and hold no run state.
 
     ``submit`` must not block on the work. When the attempt has ended, ``report(job, outcome)`` is
     called exactly once, from any thread; it may return another job of the same executor, which the
-    executor runs next in that same worker (so a chain of steps needs no hand-over).
+    executor runs next in that same worker (so a chain of steps needs no hand-over). One that keeps
+    timeouts itself calls ``job.tell_overdue()`` before, as soon as the time is over.
     """
 
     name: str
@@ -235,6 +247,10 @@ class Observer(Protocol):
     """Sees a run as it happens. Called in order, never under the run's lock; must not block.
 
     ``finished`` comes only after the record is durable: what an observer was told is acknowledged.
+
+    Two further calls are made to observers that have them. ``step_overdue(name, attempt, timeout, at)``:
+    the ``timeout`` of an attempt, in seconds, was over ``at`` (epoch seconds), and it is being ended; how
+    it ended is told as ever, once it has. ``step_waiting(name, text)``: a step waits for what ``text`` names.
     """
 
     def run_started(self, run_id: str, total: int) -> None:
@@ -265,8 +281,13 @@ class Recorder(Protocol):
     def append(self, record: AttemptRecord, changes: Sequence[Change]) -> None:
         """Queue a finished attempt and the context changes that belong to it: one transaction."""
 
-    def decide(self, node: int, kind: str, value: Any) -> None:
-        """Queue a decision that resume must keep (``when``, ``foreach``), ahead of later records."""
+    def decide(
+        self, node: int, kind: str, value: Any, then: Callable[[], None] | None = None
+    ) -> None:
+        """Queue a decision that resume must keep (``when``, ``foreach``), ahead of later records.
+
+        ``then`` is called once it is durable, before anybody is told of what follows it.
+        """
 
     def flush(self) -> None:
         """Wait until everything queued is durable; raises the journal's error if it failed."""

@@ -35,6 +35,20 @@ class Several:
         for observer in self.observers:
             observer.step_progress(name, done, total)
 
+    def step_waiting(self, name: str, text: str) -> None:
+        """See :class:`framework0.runner.Observer`; for those that have this call."""
+        for observer in self.observers:
+            tell = getattr(observer, "step_waiting", None)
+            if tell is not None:
+                tell(name, text)
+
+    def step_overdue(self, name: str, attempt: int, timeout: float, at: float) -> None:
+        """See :class:`framework0.runner.Observer`; for those that have this call."""
+        for observer in self.observers:
+            tell = getattr(observer, "step_overdue", None)
+            if tell is not None:
+                tell(name, attempt, timeout, at)
+
     def step_finished(self, records: Sequence[AttemptRecord]) -> None:
         """See :class:`framework0.runner.Observer`."""
         for observer in self.observers:

@@ -48,9 +48,13 @@ class MemoryRecorder:
         if self.on_durable is not None:
             self.on_durable([record])
 
-    def decide(self, node: int, kind: str, value: Any) -> None:
-        """Remember a decision."""
+    def decide(
+        self, node: int, kind: str, value: Any, then: Callable[[], None] | None = None
+    ) -> None:
+        """Remember a decision, and call ``then``."""
         self.decisions[node, kind] = value
+        if then is not None:
+            then()
 
     def flush(self) -> None:
         """Nothing waits: what was appended is kept."""

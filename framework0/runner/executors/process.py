@@ -128,7 +128,7 @@ class ProcessExecutor:
             launched = self._keeper.launch(self._request(job, cores), self._message(job), log)
             if not attempt.begin(launched):
                 launched.stop()
-            return attempt.judge(launched.watch(attempt.hear), self._memory(job))
+            return attempt.judge(launched.watch(attempt.hear, job.tell_overdue), self._memory(job))
         except LineBroken as error:
             return failed("exit", f"{error}: run the step again")
         except (OSError, ValueError, Framework0Error) as error:

@@ -33,13 +33,23 @@ and the disk, more than a hundred rows do, and whoever ends steps is slowed down
 
 
 class _Wish:
-    """Something the writer does besides writing: answer a flush, or end."""
+    """Something the writer does besides writing: answer a flush, tell somebody, or end.
 
-    __slots__ = ("answered", "state", "stop")
+    ``then`` is called when all that was queued before is durable.
+    """
 
-    def __init__(self, state: str | None = None, *, stop: bool = False) -> None:
+    __slots__ = ("answered", "state", "stop", "then")
+
+    def __init__(
+        self,
+        state: str | None = None,
+        *,
+        stop: bool = False,
+        then: Callable[[], None] | None = None,
+    ) -> None:
         self.state = state
         self.stop = stop
+        self.then = then
         self.answered = threading.Lock()
         self.answered.acquire()
 
@@ -112,11 +122,19 @@ class RunRecorder:
             self._wait(_Wish())
         self._put((record, changes))
 
-    def decide(self, node: int, kind: str, value: Any) -> None:
-        """Queue a decision that resume must keep, ahead of later records."""
+    def decide(
+        self, node: int, kind: str, value: Any, then: Callable[[], None] | None = None
+    ) -> None:
+        """Queue a decision that resume must keep, ahead of later records.
+
+        With ``then`` it is written without delay, and that is called, from the writer's thread, once it is
+        durable and before ``on_durable`` is told of what was queued after it.
+        """
         if self._error is not None or self._waiting() >= QUEUE_LIMIT:
             self._wait(_Wish())
         self._put(Decision(node, kind, value))
+        if then is not None:
+            self._ask(_Wish(then=then))
 
     def flush(self) -> None:
         """Wait until everything queued is durable, or raise the error that keeps it from being."""
@@ -217,6 +235,9 @@ class RunRecorder:
                 row = self._row._replace(state=wish.state, finished=now)
         if entries:
             self._writer.commit(entries, changes, row)
+        for wish in wishes:
+            if wish.then is not None:
+                wish.then()
         if records and self.on_durable is not None:
             self.on_durable(records)
 

@@ -122,7 +122,7 @@ class _Attempt:
         started = monotonic()
         timer = None
         if job.timeout is not None:
-            timer = Timer(job.timeout, self.stop, (TIMED_OUT,))
+            timer = Timer(job.timeout, self._overdue)
             timer.daemon = True
             timer.start()
         try:
@@ -134,6 +134,11 @@ class _Attempt:
             if timer is not None:
                 timer.cancel()
         return self._judged(outcome)._replace(seconds=monotonic() - started)
+
+    def _overdue(self) -> None:
+        """Say that the time is over, and end it: in this order, since its end may come at once."""
+        self.job.tell_overdue()
+        self.stop(TIMED_OUT)
 
     def _performed(self, made: Made) -> Outcome:
         machine = made(self.job, self._context)

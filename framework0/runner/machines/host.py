@@ -234,8 +234,8 @@ class _Process:
             ready = [descriptor for descriptor, _ in poll.poll()]
             if self._output in ready and not self._take_output():
                 poll.unregister(self._output)
-            if self._control.fileno() in ready:
-                self.report = self._reported() or {}
+            if self._control.fileno() in ready and self._is_over():
+                self.report = self.report or {}
 
     def see_off(self) -> None:
         """Let the process end by itself, and have its supervisor end what is left."""
@@ -246,8 +246,8 @@ class _Process:
             ready = [descriptor for descriptor, _ in poll.poll(int(rest * 1000) + 1)]
             if self._output in ready and not self._take_output():
                 poll.unregister(self._output)
-            if self._control.fileno() in ready:
-                self.report = self._reported() or {}
+            if self._control.fileno() in ready and self._is_over():
+                self.report = self.report or {}
         self._take_output()
         self.close()
 
@@ -277,8 +277,7 @@ class _Process:
                 if answer is not None:
                     return answer
                 poll.unregister(self._line)
-            elif self._control.fileno() in ready:
-                self.report = self._reported()
+            elif self._control.fileno() in ready and self._is_over():
                 return None
 
     def _answered(self) -> list[Any] | None:
@@ -292,12 +291,17 @@ class _Process:
             return None
         return answer
 
-    def _reported(self) -> Mapping[str, Any] | None:
+    def _is_over(self) -> bool:
+        """Take a word of the supervisor; True when that was its last, and ``report`` is what it said."""
         try:
-            report: Mapping[str, Any] | None = self._control.receive()
+            told = self._control.receive()
         except LineBroken:
-            return None
-        return report
+            told = None
+        if told == OVERDUE:
+            # A call has no record of its own: it is told when it is over.
+            return False
+        self.report = told
+        return True
 
     def _take_output(self) -> bool:
         """Hand on what was printed so far; False when nobody is left who could print."""

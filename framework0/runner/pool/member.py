@@ -153,13 +153,15 @@ class Member:
         except OSError:
             return
 
-    def report(self) -> Mapping[str, Any] | None:
-        """Return what its supervisor says at its end, None when the supervisor was killed."""
+    def told(self) -> Any:
+        """Return what its supervisor says: that its job is ``OVERDUE``, or the report of its end.
+
+        None when the supervisor was killed.
+        """
         try:
-            report: Mapping[str, Any] | None = self.control.receive()
+            return self.control.receive()
         except LineBroken:
             return None
-        return report
 
     def close(self) -> None:
         """Close all that led to it."""

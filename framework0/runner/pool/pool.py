@@ -18,11 +18,12 @@ from framework0.runner.pool.attempt import Attempt
 from framework0.runner.pool.crew import PATIENCE, Crew
 from framework0.runner.pool.parcel import CannotTravel
 from framework0.runner.processes.ends import failed
+from framework0.runner.processes.supervisor import OVERDUE
 from framework0.runner.seams import CANCELLED, FAILED, Failure, Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any, Final
 
     from framework0.runner.pool.attempt import Report
@@ -176,7 +177,7 @@ class Pool:
         for member, is_control in self._crew.wait(self._rest()):
             self._asleep = False
             if is_control:
-                self._ended(member)
+                self._supervised(member)
             else:
                 self._hear(member)
         self._asleep = False
@@ -356,9 +357,17 @@ class Pool:
         """Put what the worker has not begun before all else that waits."""
         self._ready.extendleft(reversed(member.take_back()))
 
-    def _ended(self, member: Member) -> None:
-        """A worker and all it started are gone; its supervisor says how."""
-        report = member.report()
+    def _supervised(self, member: Member) -> None:
+        """Take a word of a worker's supervisor: the end of it all, or that it is being brought about."""
+        told = member.told()
+        if told != OVERDUE:
+            self._ended(member, told)
+        elif member.given:
+            # Nothing waits behind a job with a timeout, so it is the only one.
+            member.given[0].job.tell_overdue()
+
+    def _ended(self, member: Member, report: Mapping[str, Any] | None) -> None:
+        """A worker and all it started are gone; its supervisor has said how."""
         while self._hear(member):
             continue
         self._crew.remove(member)
@@ -402,12 +411,12 @@ class Pool:
         while any(not member.given for member in self._crew.members) and monotonic() < until:
             for member, is_control in self._crew.wait(max(0.0, until - monotonic())):
                 if is_control:
-                    self._ended(member)
+                    self._supervised(member)
                 else:
                     self._hear(member)
         self._crew.keeper.close()
-        for member in list(self._crew.members):
-            self._ended(member)
+        while self._crew.members:
+            self._supervised(self._crew.members[0])
         # What those had not begun.
         self._drop_ready()
         self._broken = _OVER

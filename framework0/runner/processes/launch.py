@@ -15,6 +15,7 @@ from framework0.errors import RefusedError
 from framework0.runner.processes.keeper import COMMAND, DESCRIPTORS, PYTHON
 from framework0.runner.processes.line import Line, LineBroken, LineFlooded, pair
 from framework0.runner.processes.start import bootstrap, interpreter
+from framework0.runner.processes.supervisor import OVERDUE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -139,11 +140,12 @@ class Launched:
                 except OSError:
                     return
 
-    def watch(self, hear: Callable[[Any], Any]) -> Mapping[str, Any]:
+    def watch(self, hear: Callable[[Any], Any], overdue: Callable[[], None]) -> Mapping[str, Any]:
         """Wait for the attempt's end and return the supervisor's report.
 
         ``hear(message)`` gets each message of the step, in order; what it returns, unless None, is
-        sent back. Raises LineBroken when the supervisor itself was killed.
+        sent back. ``overdue()`` is called when its timeout is over and it is being ended. Raises
+        LineBroken when the supervisor itself was killed.
         """
         try:
             self._open_line()
@@ -155,7 +157,10 @@ class Launched:
                 if self._line.fileno() in ready and not self._hear_one(hear):
                     poll.unregister(self._line)
                 elif self._control.fileno() in ready:
-                    return self._report(hear)
+                    told = self._control.receive()
+                    if told != OVERDUE:
+                        return self._last_words(told, hear)
+                    overdue()
         finally:
             with self._stopping:
                 self._closed = True
@@ -186,8 +191,9 @@ class Launched:
             return False
         return True
 
-    def _report(self, hear: Callable[[Any], Any]) -> Mapping[str, Any]:
-        report: Mapping[str, Any] | None = self._control.receive()
+    def _last_words(
+        self, report: Mapping[str, Any] | None, hear: Callable[[Any], Any]
+    ) -> Mapping[str, Any]:
         if report is None:
             raise LineBroken("the supervisor of the step was killed")
         # Everything below the supervisor has ended, so what it said is all there.

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+from contextlib import suppress
 from time import monotonic
 from typing import Any, Final
 
@@ -146,6 +147,10 @@ class _Attempt:
             rest = None if self._deadline is None else self._deadline - monotonic()
             why = self._wait(rest) if rest is None or rest > 0 else self._overdue()
             self._children.reap()
+        if why == OVERDUE:
+            # People are told now; that it has timed out is true only when all of it is gone.
+            with suppress(OSError):
+                self._control.send(OVERDUE)
         survivors = self._end(why)
         if self._tail is not None:
             self._tail.read_all()
