@@ -24,7 +24,7 @@ MIB = 1 << 20
 LIMITS = [60 + round(140 * place / 19) for place in range(20)]
 """MiB, as promised: 20 steps from 60 to 200."""
 
-TOO_LITTLE = [24, 28, 32, 36, 40, 44]
+TOO_LITTLE = [24, 32, 40]
 """MiB with which Python itself, or one of its threads, hardly starts."""
 
 STEPS = """
@@ -67,7 +67,7 @@ def command(folder, *words, mib=None):
         env={"MALLOC_ARENA_MAX": "1"} | os.environ,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
         check=False,
         preexec_fn=None if mib is None else limit,
     )
@@ -125,13 +125,15 @@ def wrong_with(folder, recipe, mib):
 def test_over_the_sweep_nothing_is_lost_and_only_the_greedy_step_is_blamed(tmp_path):
     def tried(mib):
         wrong = {}
-        folder = made(tmp_path / f"plain-{mib}")
-        ended = command(folder, "validate", "plain.yaml", mib=mib)
-        if ended.returncode != EXIT_OK:
-            wrong["validate"] = ended.stderr
-        found, plain = wrong_with(folder, "plain.yaml", mib)
-        if found or plain.returncode != EXIT_OK:
-            wrong["plain"] = found or plain.stderr
+        if LIMITS.index(mib) % 3 == 0:
+            # Without the greedy step, which is all that has these two apart, nobody is to blame.
+            folder = made(tmp_path / f"plain-{mib}")
+            ended = command(folder, "validate", "plain.yaml", mib=mib)
+            if ended.returncode != EXIT_OK:
+                wrong["validate"] = ended.stderr
+            found, plain = wrong_with(folder, "plain.yaml", mib)
+            if found or plain.returncode != EXIT_OK:
+                wrong["plain"] = found or plain.stderr
         # Each executor in turn, so that the sweep takes half the time.
         executor = "process" if mib % 2 else "thread"
         found, ended = wrong_with(made(tmp_path / f"greedy-{mib}"), f"{executor}.yaml", mib)
