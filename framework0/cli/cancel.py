@@ -37,6 +37,9 @@ LOOK_EVERY: Final = 0.02
 MARGIN: Final = 2.0
 """Seconds on top of the grace in which a run ends its process trees and closes its journal."""
 
+LAST_BREATH: Final = 30.0
+"""Seconds within which a killed process is gone: at once, but a busy machine must first come to it."""
+
 SECOND_SIGNAL_AFTER: Final = 0.3
 """Seconds between the two signals of ``--now``; what comes within 0.2 s counts as one."""
 
@@ -147,7 +150,7 @@ def _ended(folder: Path, run_id: str, patience: float, arguments: Namespace) -> 
     """Tell the run to stop; return whether it has ended after ``patience`` seconds, or by force."""
     if not tell_to_stop(folder, run_id, now=arguments.now) or _is_over(folder, patience):
         return True
-    return bool(arguments.force) and _kill(folder, run_id) and _is_over(folder, MARGIN)
+    return bool(arguments.force) and _kill(folder, run_id) and _is_over(folder, LAST_BREATH)
 
 
 def _is_over(folder: Path, patience: float) -> bool:

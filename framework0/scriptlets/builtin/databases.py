@@ -49,14 +49,17 @@ def work_on_engine(
             changed = 0
             for at, (text, values) in enumerate(statements, 1):
                 what = f"statements[{at}]"
+                line.check(what)
                 changed += max(0, connection.execute(sa.text(text), _bound(values, what)).rowcount)
             result: dict[str, Any] = {"changed": changed}
             if query is not None:
                 what = "query"
+                line.check(what)
                 found = connection.execute(sa.text(query[0]), _bound(query[1], what))
                 if not found.returns_rows:
                     raise UsageError("query gives no rows: put it under statements")
                 result |= rows_as_mappings(list(found.keys()), found.fetchmany(most + 1), most)
+            line.check("COMMIT")
     except sa.exc.SQLAlchemyError as error:
         # Without the statement and its values, which SQLAlchemy adds.
         raise StepError(f"{what}: {getattr(error, 'orig', None) or error}") from None

@@ -11,7 +11,7 @@ from threading import Event, Lock, Thread
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from framework0.errors import StepCancelled
+from framework0.errors import StepCancelled, StepError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,6 +40,11 @@ class Line:
                 self._closers.append(close)
                 return
         _quietly(close)
+
+    def check(self, what: str) -> None:
+        """Raise StepError, with ``what`` as its beginning, if the line is cut: nothing more is begun."""
+        if self.is_cut:
+            raise StepError(f"{what}: interrupted")
 
     def cut(self) -> None:
         """Close everything. A second call does nothing."""

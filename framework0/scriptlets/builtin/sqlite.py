@@ -20,6 +20,9 @@ Statement = tuple[str, Any]
 BUSY: Final = 30.0
 """Seconds to wait for another writer; the step's own timeout ends it sooner."""
 
+ASKED_EVERY: Final = 100_000
+"""Instructions of SQLite between two looks whether the step has ended: some milliseconds."""
+
 _ENDING: Final = frozenset({"begin", "commit", "end", "rollback"})
 
 
@@ -46,6 +49,8 @@ def work_in_file(
         raise StepError(f"{path} cannot be opened: {error}") from None
     with closing(connection):
         line.holds(lambda: _interrupt(connection))
+        # An interrupt between two statements is lost on SQLite, so each of them asks by itself too.
+        connection.set_progress_handler(lambda: line.is_cut, ASKED_EVERY)
         connection.set_authorizer(_guard(roots, refusals, read_only=read_only))
         try:
             connection.execute("BEGIN" if read_only or path == ":memory:" else "BEGIN IMMEDIATE")
@@ -55,6 +60,7 @@ def work_in_file(
             result: dict[str, Any] = {"changed": changed}
             if query is not None:
                 result |= _rows(_execute(connection, *query, "query"), most)
+            line.check("COMMIT")
             connection.execute("COMMIT")
         except sqlite3.Error as error:
             raise _told(error, refusals, "the database") from None
