@@ -208,7 +208,7 @@ class Shell:
 
     def __exit__(self, *_):
         self.process.kill()
-        self.process.communicate(timeout=30)
+        self.process.communicate(timeout=120)
 
     def follow(self, command, expected, place):
         if self.failed is not None:

@@ -32,7 +32,7 @@ def machine(tmp_path):
             env={"PATH": str(programs)},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=120,
             check=False,
         )
 
@@ -86,7 +86,7 @@ def test_a_newer_python_beside_an_old_one_is_found(machine, tmp_path):
 def test_every_target_of_the_makefile_that_people_type_is_explained():
     text = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     told = subprocess.run(
-        ["make", "-C", REPOSITORY, "help"], capture_output=True, text=True, timeout=60, check=True
+        ["make", "-C", REPOSITORY, "help"], capture_output=True, text=True, timeout=120, check=True
     ).stdout
     for target in ("demo", "test", "check", "docs", "bench", "clean", "lock"):
         assert f"make {target}" in told
@@ -101,6 +101,7 @@ def test_the_gate_runs_the_two_commands_of_the_contributing_page():
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("ci", ["true", ""])
 def test_a_skipped_test_fails_the_gate_and_nothing_else(run_python, tmp_path, ci):
     (tmp_path / "conftest.py").write_text(
@@ -111,6 +112,8 @@ def test_a_skipped_test_fails_the_gate_and_nothing_else(run_python, tmp_path, ci
         f"import pytest\n\n\n@pytest.mark.{word}\ndef test_a(): ...\n\n\ndef test_b(): ...\n",
         encoding="utf-8",
     )
-    ended = run_python("-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path, env={"CI": ci})
+    ended = run_python(
+        "-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path, env={"CI": ci}, timeout=600
+    )
     assert ended.returncode == (1 if ci else 0), ended.stdout
     assert ("not run, which CI does not accept: " in ended.stdout) is bool(ci)

@@ -94,6 +94,10 @@ steps:
 }
 
 
+PATIENCE = 120
+"""Seconds in which anything that must come has come, on a machine that is busy with much else."""
+
+
 class Said(NamedTuple):
     """How the command ended: its exit code and what it wrote."""
 
@@ -126,7 +130,7 @@ def environment():
 def framework0(workspace, environment):
     """Run ``framework0 WORDS`` in the workspace as a person would; return how it ended."""
 
-    def run(*words, cwd=None, env=None, stdin="", timeout=60):
+    def run(*words, cwd=None, env=None, stdin="", timeout=PATIENCE):
         ended = subprocess.run(
             [sys.executable, "-m", "framework0", *map(str, words)],
             cwd=cwd or workspace,
@@ -176,8 +180,8 @@ def pipes(workspace):
     descriptor = os.open(workspace / "waiting", os.O_RDWR | os.O_NONBLOCK)
 
     def await_step():
-        ready, _, _ = select.select([descriptor], [], [], 30)
-        assert ready, "the step has not begun within 30 s"
+        ready, _, _ = select.select([descriptor], [], [], PATIENCE)
+        assert ready, f"the step has not begun within {PATIENCE} s"
         return int(os.read(descriptor, 100))
 
     yield await_step
@@ -190,7 +194,39 @@ def waiting_run(pipes, started):
 
     Writing to the pipe ``gate`` in the workspace lets the step end.
     """
+    process, run_id, _ = run_to_the_gate(started, pipes)
+    return process, run_id
+
+
+@pytest.fixture
+def killed_run(pipes, started):
+    """A run of ``waiting.yaml`` that was killed while its step ``gate`` waited; returns its id."""
+    process, run_id, step = run_to_the_gate(started, pipes)
+    process.kill()
+    # Whoever works for it ends after it, and leaves the streams and the pipe open until then.
+    process.communicate(timeout=PATIENCE)
+    await_end_of(step)
+    return run_id
+
+
+def run_to_the_gate(started, await_step):
+    """Return a run of ``waiting.yaml`` at its step ``gate``: its process, its id, the step's process id."""
     process = started("run", "waiting.yaml", "--json")
-    first = json.loads(process.stdout.readline())
-    pipes()
-    return process, first["run"]
+    event = first = json.loads(process.stdout.readline())
+    # Told only when it is in the journal, where others look: the next step may begin before that.
+    while event["event"] != "step_finished":
+        event = json.loads(process.stdout.readline())
+    return process, first["run"], await_step()
+
+
+def await_end_of(pid):
+    """Wait until a process that is no child of ours has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        ready, _, _ = select.select([descriptor], [], [], PATIENCE)
+        assert ready, f"process {pid} has not ended within {PATIENCE} s"
+    finally:
+        os.close(descriptor)

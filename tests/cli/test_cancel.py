@@ -31,19 +31,19 @@ def lock_of(workspace, run_id):
 
 def test_a_running_run_is_stopped_and_its_end_awaited(framework0, workspace, waiting_run):
     process, run_id = waiting_run
-    said = framework0("cancel", run_id)
+    said = framework0("cancel", run_id, "--grace", "2m")
     assert said.code == 0
     assert said.stdout == (
         f"run {run_id} cancelled: `framework0 resume {run_id}` goes on from there\n"
     )
     assert state_of(workspace, run_id) == "cancelled"
-    assert process.wait(30) == 143
+    assert process.wait(120) == 143
 
 
 def test_without_a_name_the_running_one_is_meant(framework0, waiting_run):
     _, run_id = waiting_run
     framework0("run", "one.yaml")
-    said = framework0("cancel", "--now")
+    said = framework0("cancel", "--now", "--grace", "2m")
     assert said.code == 0
     assert f"run {run_id} is meant" in said.stderr
     assert said.stdout.startswith(f"run {run_id} cancelled")
@@ -62,12 +62,9 @@ def test_nothing_running_ends_with_4(framework0):
     assert (said.code, said.stdout) == (4, "")
 
 
-def test_a_run_whose_process_was_killed_is_told_apart(framework0, waiting_run):
-    process, run_id = waiting_run
-    process.kill()
-    process.wait(30)
-    said = framework0("cancel", run_id)
-    assert said.stdout == f"run {run_id} is not running: it is interrupted\n"
+def test_a_run_whose_process_was_killed_is_told_apart(framework0, killed_run):
+    said = framework0("cancel", killed_run)
+    assert said.stdout == f"run {killed_run} is not running: it is interrupted\n"
 
 
 @pytest.mark.slow
@@ -85,7 +82,7 @@ def test_a_run_that_does_not_stop_is_killed_only_with_force(framework0, workspac
     assert said.code == 0
     assert f"run {run_id} was killed and is interrupted" in said.stdout
     os.kill(process.pid, signal.SIGCONT)
-    assert process.wait(30) != 0
+    assert process.wait(120) != 0
 
 
 def test_a_lock_of_another_machine_is_refused(framework0, workspace, waiting_run):
@@ -130,7 +127,7 @@ def sleeper():
 def test_a_signal_reaches_the_process_that_is_meant(sleeper):
     process, since = sleeper
     assert _sent(process.pid, since)
-    assert process.wait(30) == -signal.SIGTERM
+    assert process.wait(120) == -signal.SIGTERM
     assert not _sent(process.pid, since)
 
 
@@ -138,7 +135,7 @@ def test_a_signal_reaches_it_without_descriptors_of_processes_too(sleeper, monke
     monkeypatch.delattr(os, "pidfd_open")
     process, since = sleeper
     assert _sent(process.pid, since, signal.SIGKILL)
-    assert process.wait(30) == -signal.SIGKILL
+    assert process.wait(120) == -signal.SIGKILL
 
 
 def test_a_process_that_came_later_under_the_same_id_is_spared(sleeper):
@@ -198,7 +195,7 @@ def test_what_became_of_the_run_is_said(state, told):
 def test_a_signal_ends_the_run_with_its_exit_code(workspace, waiting_run, number, code):
     process, run_id = waiting_run
     process.send_signal(number)
-    stdout, stderr = process.communicate(timeout=30)
+    stdout, stderr = process.communicate(timeout=120)
     assert process.returncode == code
     assert "Traceback" not in stderr
     assert json.loads(stdout.splitlines()[-1])["state"] == "cancelled"

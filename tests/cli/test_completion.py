@@ -34,7 +34,7 @@ def proposals(framework0, workspace):
             capture_output=True,
             text=True,
             check=False,
-            timeout=30,
+            timeout=120,
         )
         return ended.stdout.split()
 

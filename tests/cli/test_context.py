@@ -12,6 +12,7 @@ import pytest
 
 from framework0.context import Author, Context
 from framework0.context.persist import SQLiteStore
+from tests.ports import free_ports
 
 
 @pytest.fixture
@@ -290,7 +291,7 @@ def test_a_watch_shows_what_happens_until_it_is_ended(started, kept):
     )
     assert (second["version"], second["removed"]) == (4, True)
     watch.send_signal(signal.SIGINT)
-    out, error = watch.communicate(timeout=20)
+    out, error = watch.communicate(timeout=120)
     assert (watch.returncode, out, error) == (130, "", "")
 
 
@@ -301,7 +302,7 @@ def test_a_watch_ends_when_nobody_reads_it_any_more(started, kept):
     kept.set("a", 1)
     assert " a = 1" in watch.stdout.readline()
     watch.stdout.close()
-    assert watch.wait(20) == 141
+    assert watch.wait(120) == 141
 
 
 SERVER = """
@@ -355,7 +356,8 @@ def test_a_server_s_context_is_used_the_same_way(context, serving):
 
 @pytest.mark.slow
 def test_a_watch_goes_on_when_its_server_was_killed_and_started_again(context, started, serving):
-    server, port = serving()
+    (port,) = free_ports(1)
+    server, _ = serving(port)
     at = ("--context", f"ws://127.0.0.1:{port}")
     context("set", "a", "1", *at)
     watch = started("context", "watch", "--count", "2", *at)
@@ -363,10 +365,11 @@ def test_a_watch_goes_on_when_its_server_was_killed_and_started_again(context, s
     assert context("set", "a", "2", *at).code == 0
     assert " a = 2" in watch.stdout.readline()
     os.kill(server.pid, signal.SIGKILL)
+    server.wait(120)
     assert "the server is away" in watch.stderr.readline()
     serving(port)
     assert context("set", "a", "3", *at).code == 0
-    out, error = watch.communicate(timeout=60)
+    out, error = watch.communicate(timeout=120)
     assert " a = 3" in out
     assert watch.returncode == 0
     assert "resync" not in out + error.replace("unless a resync", "")

@@ -123,7 +123,7 @@ def test_break_and_no_breaks_of_run(workspace, framework0, paused):
 
 
 def test_a_run_waits_for_nobody_even_on_an_open_terminal(paused, framework0):
-    assert framework0("continue", stdin="approve\n", timeout=30).code == 6
+    assert framework0("continue", stdin="approve\n").code == 6
 
 
 DIES = """
@@ -172,14 +172,9 @@ def test_killed_while_it_goes_on_all_of_the_wish_is_kept_or_nothing(
     assert "count.total = 6" in framework0("show", "--context").stdout
 
 
-def test_a_run_killed_before_its_pause_pauses_when_it_is_resumed(
-    workspace, framework0, waiting_run
-):
-    process, run_id = waiting_run
-    process.kill()
-    process.wait()
-    said = framework0("resume", run_id, "--break", "first:after", "--break", "gate")
+def test_a_run_killed_before_its_pause_pauses_when_it_is_resumed(framework0, killed_run):
+    said = framework0("resume", killed_run, "--break", "first:after", "--break", "gate")
     assert (said.code, "paused after first" in said.stderr) == (6, True)
-    said = framework0("continue", run_id)
+    said = framework0("continue", killed_run)
     assert (said.code, "paused before gate" in said.stderr) == (6, True)
-    assert framework0("continue", run_id, "--delete", "nothing").code == 2
+    assert framework0("continue", killed_run, "--delete", "nothing").code == 2

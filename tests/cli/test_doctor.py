@@ -97,13 +97,10 @@ def test_a_run_whose_record_was_changed_is_named(framework0, workspace):
     assert findings(said)["damaged runs"]["found"] == run_id
 
 
-def test_an_interrupted_run_is_named_with_the_way_on(framework0, waiting_run):
-    process, run_id = waiting_run
-    process.kill()
-    process.wait()
+def test_an_interrupted_run_is_named_with_the_way_on(framework0, killed_run):
     found = findings(framework0("doctor", "--json"))["interrupted"]
-    assert (found["state"], found["found"]) == (WARN, run_id)
-    assert f"framework0 resume {run_id}" in found["advice"]
+    assert (found["state"], found["found"]) == (WARN, killed_run)
+    assert f"framework0 resume {killed_run}" in found["advice"]
 
 
 def test_wrong_settings_are_a_finding_with_their_place(framework0, workspace):
@@ -130,7 +127,7 @@ def test_few_open_files_are_warned_about(workspace, environment, limit, state):
         capture_output=True,
         text=True,
         check=True,
-        timeout=60,
+        timeout=120,
     )
     found = {one["name"]: one for one in json.loads(ended.stdout)["findings"]}
     assert found["open files"]["state"] == state

@@ -160,7 +160,7 @@ def test_following_shows_lines_as_they_come_and_ends_with_the_run(conversing, st
     read_until(follower.stdout, "before the gate")
     assert follower.poll() is None
     open_gate(workspace)
-    rest, told = follower.communicate(timeout=30)
+    rest, told = follower.communicate(timeout=120)
     assert "after the gate\n" in rest
     assert follower.returncode == 0
     assert told.splitlines()[-1].endswith(" succeeded")
@@ -170,7 +170,7 @@ def test_following_one_step_shows_no_other(conversing, started, workspace):
     follower = started("logs", "-f", "converse")
     shown = read_until(follower.stdout, "before the gate")
     open_gate(workspace)
-    rest, _ = follower.communicate(timeout=30)
+    rest, _ = follower.communicate(timeout=120)
     assert "".join(shown) + rest == "before the gate\nafter the gate\n"
 
 
@@ -178,7 +178,7 @@ def test_following_waits_for_an_attempt_that_has_not_begun(conversing, started, 
     follower = started("logs", "-f", "converse", "--attempt", "2")
     assert "is meant" in follower.stderr.readline()
     open_gate(workspace)
-    shown, told = follower.communicate(timeout=30)
+    shown, told = follower.communicate(timeout=120)
     assert (follower.returncode, shown) == (0, "")
     assert "step 'converse' of run " in told
     assert " printed nothing\n" in told
@@ -189,8 +189,8 @@ def test_following_ends_when_the_run_is_killed(conversing, started, framework0):
     read_until(follower.stdout, "before the gate")
     (run,) = json.loads(framework0("runs", "--json").stdout)
     os.kill(run["pid"], signal.SIGKILL)
-    conversing.communicate(timeout=30)
-    _, told = follower.communicate(timeout=30)
+    conversing.communicate(timeout=120)
+    _, told = follower.communicate(timeout=120)
     assert follower.returncode == 0
     assert told.splitlines()[-1].endswith(" interrupted")
 

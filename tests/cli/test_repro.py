@@ -132,7 +132,7 @@ def replay(folder, *words, stdin="", env=None, cwd=None):
         input=stdin,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -270,10 +270,7 @@ def test_a_damaged_folder_or_a_wrong_word_is_answered(written):
 
 
 @pytest.mark.slow
-def test_an_attempt_in_flight_at_a_crash_can_be_made_again(waiting_run, framework0, tmp_path):
-    process, run_id = waiting_run
-    process.kill()
-    process.wait()
+def test_an_attempt_in_flight_at_a_crash_can_be_made_again(killed_run, framework0, tmp_path):
     folder = tmp_path / "flying"
-    assert framework0("repro", run_id, "gate", "-o", folder).code == 0
+    assert framework0("repro", killed_run, "gate", "-o", folder).code == 0
     assert "was in flight when its process died" in (folder / "README.md").read_text()

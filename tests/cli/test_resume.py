@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import signal
 
 import pytest
 
@@ -82,18 +81,13 @@ def test_a_second_resume_is_told_who_holds_the_run(framework0, waiting_run):
     assert process.poll() is None
 
 
-def test_a_killed_run_is_interrupted_and_goes_on(
-    framework0, workspace, waiting_run, pipes, started
-):
-    process, run_id = waiting_run
-    process.send_signal(signal.SIGKILL)
-    process.wait(30)
+def test_a_killed_run_is_interrupted_and_goes_on(workspace, killed_run, pipes, started):
     resumed = started("resume", "--json")
     pipes()
     (workspace / "gate").write_text("opened", encoding="utf-8")
-    stdout, stderr = resumed.communicate(timeout=30)
+    stdout, stderr = resumed.communicate(timeout=120)
     assert resumed.returncode == 0, stderr
-    assert f"run {run_id} is meant" in stderr
+    assert f"run {killed_run} is meant" in stderr
     assert '"result":"opened"' in stdout
     assert notes_of(workspace) == ["first"]
 

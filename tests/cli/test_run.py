@@ -193,7 +193,7 @@ def test_the_documented_script_runs_a_recipe_from_any_folder(workspace, reposito
         env={**environment, "FRAMEWORK0_HOME": str(workspace / "state")},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert ended.returncode == 0, ended.stderr
@@ -219,6 +219,6 @@ def test_a_reader_that_goes_away_does_not_end_the_run(started, workspace):
     process = started("run", "good.yaml", "--json", stdout=writer)
     os.close(writer)
     os.close(reader)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=120)
     assert "Traceback" not in stderr
     assert [run.state for run in runs_of(workspace)] == ["succeeded"]

@@ -71,7 +71,7 @@ def test_a_running_run_is_running_and_a_killed_one_interrupted(framework0, waiti
     assert run["seconds"] > 0
     os.kill(run["pid"], signal.SIGKILL)
     # It watches the process that was killed, and ends after it.
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     (run,) = json.loads(framework0("runs", "--json").stdout)
     assert (run["state"], run["seconds"]) == ("interrupted", None)
     assert "interrupted" in framework0("runs").stdout

@@ -122,7 +122,7 @@ def test_what_is_in_flight_is_told_of_a_living_and_of_a_dead_run(framework0, wai
     assert f"`framework0 cancel {run_id}`" in living.stdout
     os.kill(pid, signal.SIGKILL)
     # It watches the process that was killed, and ends after it.
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     dead = framework0("show", run_id)
     assert dead.stdout.startswith(f"run {run_id} interrupted: 1 succeeded, 1 interrupted\n")
     assert "is gone and recorded no end" in dead.stdout
@@ -231,7 +231,7 @@ def on_terminal(words, workspace, environment, columns=100):
         # Linux says so instead of an end of file when the other side is closed.
         pass
     os.close(ours)
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=120) == 0
     return shown.decode()
 
 

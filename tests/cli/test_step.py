@@ -45,8 +45,8 @@ def gated(machine, workspace):
     descriptor = os.open(machine / "waiting", os.O_RDWR | os.O_NONBLOCK)
 
     def await_node():
-        ready, _, _ = select.select([descriptor], [], [], 30)
-        assert ready, "the node has not begun within 30 s"
+        ready, _, _ = select.select([descriptor], [], [], 120)
+        assert ready, "the node has not begun within 120 s"
         os.read(descriptor, 100)
 
     yield await_node
@@ -215,7 +215,7 @@ def test_a_signal_stops_the_node_and_the_machine_goes_on_from_there(
     engine = started("step", "run", "press")
     gated()
     engine.send_signal(number)
-    _, said = engine.communicate(timeout=30)
+    _, said = engine.communicate(timeout=120)
     assert engine.returncode == code
     assert "it stands at press in EXECUTE" in said
     assert status(framework0)["now"] == "interrupted"
@@ -234,16 +234,16 @@ def test_a_signal_stops_the_node_and_the_machine_goes_on_from_there(
 def test_cancel_knows_whom_to_tell(gated, framework0, started):
     engine = started("step", "run", "press")
     gated()
-    said = framework0("cancel")
+    said = framework0("cancel", "--grace", "2m")
     assert (said.code, "cancelled" in said.stdout) == (0, True), said
-    assert engine.wait(30) == 143
+    assert engine.wait(120) == 143
 
 
 def test_a_killed_machine_is_shown_interrupted_at_once(gated, framework0, started):
     engine = started("step", "run", "press")
     gated()
     os.kill(_worker_of(engine), signal.SIGKILL)
-    engine.wait(30)
+    engine.wait(120)
     [run] = json.loads(framework0("runs", "--json").stdout)
     assert run["state"] == "interrupted"
     assert "visit 1 was in flight when the process ended" in framework0("show").stdout

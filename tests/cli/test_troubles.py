@@ -108,7 +108,7 @@ def test_a_reader_that_is_gone_is_no_error_to_talk_about(started, words):
     os.close(reader)
     process = started(*words, stdout=writer)
     os.close(writer)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=120)
     assert (process.returncode, stderr) == (EXIT_BROKEN_PIPE, "")
 
 
@@ -116,7 +116,7 @@ def test_a_reader_that_is_gone_is_no_error_to_talk_about(started, words):
 def test_a_full_disk_under_the_output_is_said(started, words):
     with open("/dev/full", "w", encoding="utf-8") as full:
         process = started(*words, stdout=full)
-        _, stderr = process.communicate(timeout=60)
+        _, stderr = process.communicate(timeout=120)
     assert process.returncode == 4
     assert "No space left on device" in stderr
     assert "Traceback" not in stderr
@@ -129,7 +129,7 @@ def test_closed_streams_do_no_harm(workspace, environment, closed):
         ["sh", "-c", command, sys.executable],
         cwd=workspace,
         env=environment,
-        timeout=60,
+        timeout=120,
         check=False,
         capture_output=True,
     )

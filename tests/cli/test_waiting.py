@@ -40,9 +40,12 @@ def test_a_waiting_step_is_told_by_events_show_and_why(held, framework0):
     process, events, ours = held
     assert events[-1] == {"event": "step_waiting", "step": "train", "for": TEXT}
     run_id = events[0]["run"]
-    shown = framework0("show", run_id).stdout
-    rows = {line.split()[0]: line for line in shown.splitlines() if "waiting for" in line}
-    assert set(rows) >= {"train", "each[0]"}
+    rows = {}
+    # Others know it from the journal, which the run writes to beside what it tells.
+    while not set(rows) >= {"train", "each[0]"}:
+        shown = framework0("show", run_id).stdout
+        assert " running: " in shown
+        rows = {line.split()[0]: line for line in shown.splitlines() if "waiting for" in line}
     assert "last" not in rows
     assert f"waiting for {TEXT}" in rows["train"]
     assert f"it is waiting for {TEXT}" in framework0("why", run_id).stdout
@@ -52,7 +55,7 @@ def test_a_waiting_step_is_told_by_events_show_and_why(held, framework0):
     assert waits["train"] == f"waiting for {TEXT}"
     assert waits["last"] == waits["first"] == ""
     ours.give_back(0)
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     assert "waiting for" not in framework0("show", run_id).stdout
 
 
@@ -66,9 +69,10 @@ def test_plain_lines_tell_once_what_a_step_waits_for(workspace, started, framewo
     lines = []
     while not lines or "waiting" not in lines[-1]:
         lines.append(process.stderr.readline())
+        assert lines[-1], "the run has ended"
     assert lines[-1] == f"  waiting  train  for {TEXT}\n"
     ours.close()
-    assert process.wait(30) == 0
+    assert process.wait(120) == 0
     assert "waiting  train" not in process.stderr.read()
 
 

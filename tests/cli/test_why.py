@@ -185,7 +185,7 @@ def test_what_was_in_flight_and_what_had_not_begun_are_told_apart(
     assert framework0("why", "after").stdout.startswith("after has not begun\n")
     (run,) = json.loads(framework0("runs", "--json").stdout)
     os.kill(run["pid"], signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     gate = framework0("why", "gate").stdout
     assert gate.startswith("gate was interrupted: the process ended while it was going on\n")
     assert "attempt 1 was in flight when the process ended" in gate
@@ -209,7 +209,7 @@ def test_a_step_that_waited_for_its_next_attempt_is_told_apart(
     assert "tried again: retry allows 2 attempts" in text
     (run,) = json.loads(framework0("runs", "--json").stdout)
     os.kill(run["pid"], signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.communicate(timeout=120)
     text = framework0("why", "stubborn").stdout
     assert "interrupted: the process ended while it waited for its next attempt" in text
     assert text.endswith("resume: runs it again, as attempt 2\n")

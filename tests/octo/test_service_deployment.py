@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from tests.octo.conftest import LIBRARIES
 pytestmark = pytest.mark.slow
 
 LIBRARY = LIBRARIES / "service_deployment"
-STARTING = 60
+STARTING = 120
 """Seconds for a service to listen, on a machine that is busy with something else."""
 
 
@@ -26,6 +27,7 @@ class Shop:
     def __init__(self, instance):
         self.instance = instance
         self.folder = instance.folder
+        self.place = socket.socket()
         self.service = subprocess.Popen([sys.executable, LIBRARY / "service.py", self.folder])
         until = time.monotonic() + STARTING
         while not (self.folder / "service.port").exists():
@@ -35,12 +37,22 @@ class Shop:
 
     def end(self):
         self.service.terminate()
-        self.service.wait(timeout=60)
+        self.service.wait(timeout=120)
+        self.place.close()
+
+    def go_away(self):
+        """End the service, and keep its port from everybody else: who asks there is refused."""
+        self.service.terminate()
+        self.service.wait(timeout=120)
+        self.place.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        self.place.bind(("127.0.0.1", self.port()))
+
+    def port(self):
+        return int((self.folder / "service.port").read_text(encoding="ascii"))
 
     def ask(self, path="/health"):
-        port = (self.folder / "service.port").read_text(encoding="ascii").strip()
         try:
-            with urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as answer:
+            with urlopen(f"http://127.0.0.1:{self.port()}{path}", timeout=120) as answer:
                 return answer.status, json.load(answer)
         except HTTPError as error:
             with error:
@@ -106,7 +118,7 @@ def test_a_release_that_is_not_well_is_taken_back_after_three_looks(shop):
 
 def test_a_service_that_is_away_is_asked_again_and_then_the_machine_says_so(shop):
     shop.run_to_the_question()
-    shop.end()
+    shop.go_away()
     ended = shop.answer("yes", code=1)
     assert "step_node_probe" in ended.stderr
     error = shop.instance.read()["step_engine"]["last_error"]
@@ -120,7 +132,7 @@ def test_a_service_that_is_away_is_asked_again_and_then_the_machine_says_so(shop
 
 def test_a_machine_whose_service_came_back_goes_on_where_it_failed(shop):
     shop.run_to_the_question()
-    shop.end()
+    shop.go_away()
     shop.answer("yes", code=1)
     (shop.folder / "service.port").unlink()
     back = Shop(shop.instance)

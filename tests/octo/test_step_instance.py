@@ -45,7 +45,7 @@ def instance_script(*words, cwd):
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
 
@@ -72,7 +72,7 @@ def test_a_machine_that_was_started_up_by_hand_runs_from_the_node_that_was_writt
         [sys.executable, "-c", f"import sys; sys.path.append({str(MODULES)!r})\n{SNIPPET}"],
         cwd=instance,
         check=True,
-        timeout=60,
+        timeout=120,
     )
     assert state_of(instance) == "STARTUP"
     ran = instance_script("press", cwd=instance.parent)

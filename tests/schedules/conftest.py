@@ -113,7 +113,7 @@ class World:
         for server in self.servers:
             for process in server._processes._living.values():
                 process.terminate()
-                process.wait(30)
+                process.wait(120)
         self.store.close()
 
 
@@ -140,8 +140,8 @@ def gate(world):
 
     class Gate:
         def __call__(self):
-            ready, _, _ = select.select([descriptor], [], [], 60)
-            assert ready, "the step has not begun within 60 s"
+            ready, _, _ = select.select([descriptor], [], [], 120)
+            assert ready, "the step has not begun within 120 s"
             return int(os.read(descriptor, 100))
 
         def open(self):
@@ -158,7 +158,7 @@ def await_end_of(pid):
     except ProcessLookupError:
         return
     try:
-        ready, _, _ = select.select([descriptor], [], [], 60)
-        assert ready, f"process {pid} has not ended within 60 s"
+        ready, _, _ = select.select([descriptor], [], [], 120)
+        assert ready, f"process {pid} has not ended within 120 s"
     finally:
         os.close(descriptor)

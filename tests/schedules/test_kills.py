@@ -77,7 +77,7 @@ def kill_one(world, point, at=60.0):
         [sys.executable, "-c", KILLED, str(world.folder), point, str(NOON + at)],
         stdout=subprocess.PIPE,
         text=True,
-        timeout=60,
+        timeout=120,
         check=False,
     )
     assert ended.returncode == -signal.SIGKILL

@@ -91,7 +91,7 @@ def test_commands_that_add_at_once_lose_nothing(tmp_path):
     )
     path = tmp_path / "state" / "schedules.db"
     adding = [subprocess.Popen([sys.executable, "-c", program, str(path), name]) for name in "abcd"]
-    assert [process.wait(60) for process in adding] == [0] * 4
+    assert [process.wait(120) for process in adding] == [0] * 4
     store = Store(path)
     assert len(store.all()) == 80
     assert len({kept.version for kept in store.all()}) == 80

@@ -12,7 +12,8 @@ from framework0.context import Context
 from framework0.errors import RunFailed, UsageError
 from framework0.scriptlets import BaseScriptlet, ExecutionContext, Parameter
 
-PATIENCE = 20
+PATIENCE = 120
+"""Seconds in which anything that must come has come."""
 
 
 class Put(BaseScriptlet):

@@ -30,7 +30,7 @@ class Collector:
                 if self.headers.get("Content-Encoding") == "gzip":
                     body = gzip.decompress(body)
                 if silent:
-                    collector.released.wait(60)
+                    collector.released.wait()
                     return
                 collector.take(self.path, body)
                 self.send_response(answer)

@@ -88,9 +88,9 @@ def recipe(workspace):
 def command(workspace):
     """Run ``framework0 WORDS`` in the workspace and return the ended process."""
 
-    def run(*words, env=None, python=()):
+    def run(*words, env=None, program=("-m", "framework0")):
         return subprocess.run(
-            [sys.executable, *python, "-m", "framework0", *map(str, words)],
+            [sys.executable, *program, *map(str, words)],
             cwd=workspace,
             env={**os.environ, **(env or {})},
             capture_output=True,

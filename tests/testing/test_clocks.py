@@ -63,7 +63,7 @@ def test_what_waits_already_is_taken_in_order_and_at_once(scene, queue):
     before = scene.clock.monotonic()
     assert scene.clock.take(queue, 3600.0) is first
     assert scene.clock.take(queue, 3600.0) is second
-    assert scene.clock.monotonic() - before < 60.0
+    assert scene.clock.monotonic() - before < 600.0
 
 
 def test_waiting_in_vain_takes_the_time_asked_for(scene, queue):
@@ -97,14 +97,23 @@ def test_durations_never_run_backward_and_stamps_are_epoch_seconds(scene, queue)
 
 
 def test_stamps_go_on_with_the_durations(scene, queue):
-    stamp, moment = scene.clock.now(), scene.clock.monotonic()
+    # Each stamp lies between two readings, however long the machine pauses from one to the next.
+    moments = [scene.clock.monotonic()]
+    stamp = scene.clock.now()
+    moments.append(scene.clock.monotonic())
     scene.clock.take(queue, SHORT)
-    assert scene.clock.now() - stamp == pytest.approx(scene.clock.monotonic() - moment, abs=0.5)
+    moments.append(scene.clock.monotonic())
+    passed = scene.clock.now() - stamp
+    moments.append(scene.clock.monotonic())
+    # Half a second for a wall clock that is being set meanwhile.
+    assert moments[2] - moments[1] - 0.5 <= passed <= moments[3] - moments[0] + 0.5
 
 
 def test_the_real_clock_is_the_system_s():
-    assert SystemClock().monotonic() == pytest.approx(time.monotonic(), abs=5.0)
-    assert SystemClock().now() == pytest.approx(time.time(), abs=5.0)
+    first, shown, last = time.monotonic(), SystemClock().monotonic(), time.monotonic()
+    assert first <= shown <= last
+    first, shown, last = time.time(), SystemClock().now(), time.time()
+    assert first - 0.5 <= shown <= last + 0.5
 
 
 def test_a_jump_of_the_fake_wall_clock_moves_no_duration(queue):
@@ -155,5 +164,5 @@ def test_a_wait_of_a_machine_lasts_as_long_as_asked_or_until_it_is_stopped(kind)
     scene.later(SHORT, stop.ask)
     assert scene.clock.wait(3600.0, stop.wait)
     assert scene.clock.wait(3600.0, stop.wait)
-    assert scene.clock.monotonic() - start < 60
+    assert scene.clock.monotonic() - start < 600
     assert scene.clock.now() > 1_000_000_000

@@ -4,7 +4,6 @@ import json
 import os
 import socket
 import threading
-import time
 
 import pytest
 
@@ -202,25 +201,25 @@ def test_an_answer_that_is_not_what_it_says_is_told(do, web):
 
 
 def test_nobody_there_is_a_connection_error_in_words(do):
-    with socket.create_server(("127.0.0.1", 0)) as taken:
+    with socket.socket() as taken:
+        # Taken all along, so that nobody else begins to listen there.
+        taken.bind(("127.0.0.1", 0))
         host = f"127.0.0.1:{taken.getsockname()[1]}"
-    with pytest.raises(ConnectionError, match=f"http://{host}/\\?… cannot be asked: .*refused"):
-        do("http", url=f"http://{host}/?key=abcdef")
+        with pytest.raises(ConnectionError, match=f"http://{host}/\\?… cannot be asked: .*refused"):
+            do("http", url=f"http://{host}/?key=abcdef")
     with pytest.raises(ConnectionError, match=r"no-such-host\.invalid"):
         do("http", url="http://no-such-host.invalid/")
 
 
 @pytest.mark.slow
 def test_a_server_that_is_silent_ends_in_time_or_with_the_step(do, web):
-    web.answers["/silent"] = lambda handler: web.stop.wait(30) and None
-    began = time.monotonic()
+    web.answers["/silent"] = lambda handler: web.stop.wait() and None
     with pytest.raises(TimeoutError, match=r"took longer than 0\.2 s"):
         do("http", url=f"{web.url}/silent", timeout="200ms")
     stop = threading.Event()
     threading.Timer(0.1, stop.set).start()
     with pytest.raises(StepCancelled):
-        do("http", url=f"{web.url}/silent", stop=stop)
-    assert time.monotonic() - began < 5
+        do("http", url=f"{web.url}/silent", stop=stop, timeout="1h")
 
 
 @pytest.mark.slow

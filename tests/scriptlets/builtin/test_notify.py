@@ -76,7 +76,7 @@ def test_params_that_lead_nowhere_fail_whether_or_not_it_is_required(do):
 
 @pytest.mark.slow
 def test_telling_ends_with_the_step(do, web):
-    web.answers["/silent"] = lambda handler: web.stop.wait(30) and None
+    web.answers["/silent"] = lambda handler: web.stop.wait() and None
     stop = threading.Event()
     threading.Timer(0.1, stop.set).start()
     with pytest.raises(StepCancelled):
