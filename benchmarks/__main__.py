@@ -45,6 +45,8 @@ class Sizes(NamedTuple):
     starts: int = 20
     looks: int = 10
     repeats: int = 5
+    # Times as many samples, where a hundredth matters; what counts is the median of their ratios.
+    pairs: int = 8
     workers: int = min(32, (os.cpu_count() or 1) + 4)
     graphs: tuple[tuple[str, int], ...] = (
         ("chain", 1_000),
@@ -84,6 +86,7 @@ def tiny(scratch):
         starts=1,
         looks=1,
         repeats=1,
+        pairs=1,
         graphs=(("chain", 20), ("fan", 20), ("layered", 200), ("layered", 400)),
         beside=(("chain", 20),),
         repeats_beside=1,

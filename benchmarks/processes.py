@@ -19,8 +19,6 @@ PEERS = (("distributed", "Dask LocalCluster"), ("ray", "Ray"))
 LEAST = 1.0
 LEAST_ARRAYS = 50
 MOST_FOR_MEASURING = 1.02
-PAIRS = 8
-"""Times as many samples, where a hundredth matters; what counts is the median of their ratios."""
 MOST_OVER = 2.0
 MOST_COPIES = 2.0
 
@@ -92,7 +90,7 @@ def measuring(sizes, shape, steps):
             write_graph(folder, folders.parents)
             return measure("pool", folder=folder, workers=sizes.workers, measured=measured)
 
-        on, off = paired(PAIRS * sizes.repeats, lambda: run(True), lambda: run(False))
+        on, off = paired(sizes.pairs * sizes.repeats, lambda: run(True), lambda: run(False))
     work = f"what each of {steps:,} no-op steps uses, measured"
     for name, told in (("seconds", work), ("processor", "″ processor time of all processes")):
         used, bare = ([each[name] for each in side] for side in (on, off))

@@ -29,7 +29,7 @@ steps = st.lists(st.tuples(st.sampled_from("abc"), values | st.none()), max_size
 
 
 @given(steps, st.data())
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 def test_winding_back_equals_replaying_less(moves, data):
     changes = made_by(moves)
     version = data.draw(st.integers(0, len(changes)))
@@ -37,7 +37,7 @@ def test_winding_back_equals_replaying_less(moves, data):
 
 
 @given(pictures, pictures)
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 def test_a_difference_applied_leads_from_one_picture_to_the_other(before, after):
     diff = compare(before, after)
     result = {key: value for key, value in before.items() if key not in diff.removed}
@@ -50,7 +50,7 @@ def test_a_difference_applied_leads_from_one_picture_to_the_other(before, after)
 
 
 @given(pictures, pictures)
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 def test_the_writes_towards_a_picture_are_exactly_those_needed(before, after):
     writes = writes_towards(after, before)
     result = dict(before)

@@ -32,7 +32,7 @@ def play(queue, script):
 
 
 @given(scripts, st.sampled_from([CONFLATE, DROP_OLDEST, BLOCK]))
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_every_change_is_delivered_once_in_order_or_counted_as_lost(script, overflow):
     offered, taken, lost = play(make_queue(overflow, LIMIT), script)
     versions = [each.version for each in taken]
@@ -44,7 +44,7 @@ def test_every_change_is_delivered_once_in_order_or_counted_as_lost(script, over
 
 
 @given(scripts)
-@settings(deadline=None, max_examples=300)
+@settings(deadline=None, max_examples=150)
 def test_a_bounded_queue_never_holds_more_than_its_limit(script):
     for overflow in (CONFLATE, DROP_OLDEST):
         queue = make_queue(overflow, LIMIT)
@@ -58,7 +58,7 @@ def test_a_bounded_queue_never_holds_more_than_its_limit(script):
 
 
 @given(st.lists(st.integers(0, LIMIT - 1), max_size=60))
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=100)
 def test_conflation_keeps_the_latest_of_every_key(keys):
     queue = make_queue(CONFLATE, LIMIT)
     latest = {}

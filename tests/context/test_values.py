@@ -193,7 +193,7 @@ def test_what_json_can_say_is_stored_as_plain_types(given_value, stored):
 
 
 @given(json_values)
-@settings(deadline=None, max_examples=200)
+@settings(deadline=None, max_examples=120)
 def test_json_goes_in_and_comes_out_unchanged(value):
     context = Context()
     context.set("key", value)

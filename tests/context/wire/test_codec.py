@@ -48,7 +48,7 @@ def test_what_others_write_is_read_too(value):
 
 
 @given(st.binary(max_size=200))
-@settings(deadline=None, max_examples=500)
+@settings(deadline=None, max_examples=250)
 def test_any_bytes_are_a_value_or_malformed(data):
     with suppress(Malformed):
         STRICT.decode(data)
