@@ -16,6 +16,8 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 TABLE = (REPOSITORY / "docs/reference/documented-paths.md").read_text(encoding="utf-8")
 THIN_LINES = 15
 

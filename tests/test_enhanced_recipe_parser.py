@@ -8,6 +8,8 @@ from framework0.errors import RecipeError
 from orchestrator.enhanced_recipe_parser import check_recipe, load_recipe
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 SCRIPT = REPOSITORY / "orchestrator" / "enhanced_recipe_parser.py"
 RECIPES = sorted((REPOSITORY / "orchestrator" / "recipes").glob("*.yaml"))
 

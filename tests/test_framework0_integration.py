@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 RECIPES = REPOSITORY / "orchestrator" / "recipes"
 RUNNER = REPOSITORY / "orchestrator" / "runner.py"
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 
 @pytest.fixture

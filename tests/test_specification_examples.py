@@ -12,6 +12,8 @@ import pytest
 
 from tests.conftest import REPOSITORY
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 EXAMPLES = Path(__file__).parent / "fixtures" / "specification"
 PROCESSOR = {"module": "processor", "function": "CustomProcessorScriptlet"}
 

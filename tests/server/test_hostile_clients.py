@@ -29,7 +29,7 @@ from tests.server.attacked import SERVED_SECONDS, servers_in, somebody_else
 from tests.server.conftest import ROOT, Client, Socket, token_file, wait_until
 from tests.server.test_sockets import frames_of, greeting
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 MEGABYTE = 1024 * 1024
 # Opens many connections, tells how each ended up, and holds what it has until it is told to go.

@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 FILE = ".octo_step_engine_parameters.json"
 GROUP = "global_parameters"
 

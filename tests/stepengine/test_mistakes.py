@@ -38,6 +38,7 @@ def shape_of(message):
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unmeasured")
 @BY_NAME
 def test_a_mistake_gets_the_answer_kept_beside_it(case, tmp_path):
     assert golden.answer(case, tmp_path) == expected(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 FILE = ".octo_step_engine_parameters.json"
 NODE = "class step_node_a:\n    def step_execute(self):\n        print('it ran')\n"

@@ -13,6 +13,8 @@ import pytest
 from framework0.context.persist import SQLiteStore
 from tests.context.persist.conftest import environment, put
 
+pytestmark = pytest.mark.usefixtures("unmeasured")
+
 WRITE = """
 import sys
 from pathlib import Path
