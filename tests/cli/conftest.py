@@ -98,6 +98,17 @@ PATIENCE = 120
 """Seconds in which anything that must come has come, on a machine that is busy with much else."""
 
 
+@pytest.fixture(autouse=True)
+def only_some_measured(request):
+    """Have commands measure what they cover only where a test asks for it, by ``pytest.mark.measured``.
+
+    Measuring takes two thirds of a command's time, and most commands cover nothing that others do not.
+    Who tries a new verb, or a new part of one, marks a test that goes all through it.
+    """
+    if request.node.get_closest_marker("measured") is None:
+        request.getfixturevalue("unmeasured")
+
+
 class Said(NamedTuple):
     """How the command ended: its exit code and what it wrote."""
 
@@ -109,7 +120,11 @@ class Said(NamedTuple):
 @pytest.fixture
 def workspace(tmp_path):
     """A folder with ``steps.py``, the recipes above and a workspace of its own."""
-    folder = tmp_path / "workspace"
+    return new_workspace(tmp_path / "workspace")
+
+
+def new_workspace(folder):
+    """Make ``folder`` a workspace with ``steps.py`` and the recipes above, and return it."""
     folder.mkdir()
     (folder / ".framework0").mkdir(mode=0o700)
     (folder / "steps.py").write_text(STEPS, encoding="utf-8")
@@ -121,6 +136,11 @@ def workspace(tmp_path):
 @pytest.fixture
 def environment():
     """The variables a command runs with: no terminal, no colors, nothing of a developer's own."""
+    return plain_environment()
+
+
+def plain_environment():
+    """Return this process's variables without what makes one developer's commands differ from another's."""
     own = {"COLUMNS", "PYTHONUNBUFFERED"}
     kept = {name: value for name, value in os.environ.items() if name not in own}
     return {**kept, "TERM": "dumb", "PYTHONIOENCODING": "utf-8"}

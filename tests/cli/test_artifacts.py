@@ -61,6 +61,7 @@ def test_without_an_artifact_the_list_says_why(framework0):
     assert "values become files when they are large or no JSON" in said.stderr
 
 
+@pytest.mark.measured
 def test_the_list_says_size_run_step_and_key(kept):
     said = kept("artifacts")
     header, *rows = said.stdout.splitlines()
@@ -72,6 +73,7 @@ def test_the_list_says_size_run_step_and_key(kept):
     assert kept("artifacts", "list", "--all").stdout == said.stdout
 
 
+@pytest.mark.measured
 def test_show_reads_the_file_and_says_who_wrote_it(kept):
     digest = next(row["digest"] for row in listed(kept) if row["step"] == "array")
     said = kept("artifacts", "show", digest[:10])
@@ -97,6 +99,7 @@ def test_a_word_that_means_no_artifact_or_many_is_a_wrong_use(kept, word):
     assert "`framework0 artifacts` lists them" in said.stderr
 
 
+@pytest.mark.measured
 def test_export_writes_a_new_file_and_never_over_an_old_one(kept, workspace):
     digest = next(row["digest"] for row in listed(kept) if row["step"] == "array")
     assert kept("artifacts", "export", digest[:12], "out.npy").code == 0
@@ -107,6 +110,7 @@ def test_export_writes_a_new_file_and_never_over_an_old_one(kept, workspace):
     assert (said.code, "errno 2" in said.stderr) == (4, True)
 
 
+@pytest.mark.measured
 def test_gc_and_prune_remove_what_nothing_refers_to(kept, workspace):
     kept("run", "kept.yaml", "--input", "count=2000")
     assert len(listed(kept)) == 4
@@ -153,6 +157,7 @@ def drawn(text):
     return {(names[one], names[other]) for one, other in re.findall(r"(n\d+) -> (n\d+);", text)}
 
 
+@pytest.mark.measured
 def test_lineage_is_drawn_from_inputs_over_values_to_the_steps_made_from_them(kept):
     text = kept("show", "--lineage", "--dot").stdout
     assert text.startswith('digraph "lineage of ')
@@ -184,6 +189,7 @@ def test_a_drawing_is_of_a_lineage_and_in_one_form(kept, words):
     assert kept("show", *words).code == 2
 
 
+@pytest.mark.measured
 def test_lineage_finds_a_key_and_a_digest_and_who_else_left_the_same(kept):
     kept("run", "kept.yaml", "--name", "again")
     assert kept("show", "--lineage", "squares").stdout.startswith("total ")
@@ -204,6 +210,7 @@ def test_lineage_finds_a_key_and_a_digest_and_who_else_left_the_same(kept):
     ]
 
 
+@pytest.mark.measured
 def test_a_word_that_has_no_lineage_is_a_wrong_use_with_the_near_name(kept):
     said = kept("show", "--lineage", "reprot")
     assert (said.code, "did you mean 'report'?" in said.stderr) == (2, True)

@@ -22,6 +22,7 @@ steps:
     return "cached.yaml"
 
 
+@pytest.mark.measured
 def test_a_second_run_takes_what_it_can(framework0, cached):
     assert "3 succeeded" in framework0("run", cached).stdout
     said = framework0("run", cached)
@@ -50,6 +51,7 @@ def test_each_miss_is_explained(framework0, cached, workspace):
     assert "did not run" in framework0("why", "total").stdout
 
 
+@pytest.mark.measured
 def test_a_plan_foresees_what_it_can_know_without_running_anything(framework0, cached):
     framework0("run", cached)
     steps = json.loads(framework0("plan", cached, "--json").stdout)["steps"]
@@ -59,6 +61,7 @@ def test_a_plan_foresees_what_it_can_know_without_running_anything(framework0, c
     assert steps[0]["verdict"] == "run"
 
 
+@pytest.mark.measured
 def test_the_list_tells_each_step(framework0, cached):
     said = framework0("cache")
     assert (said.code, said.stdout) == (0, "")
@@ -84,6 +87,7 @@ def test_clearing_makes_steps_run_again(framework0, cached):
     assert framework0("cache", "clear", "--recipe", "other").stdout == "0 cached results removed\n"
 
 
+@pytest.mark.measured
 def test_pruning_keeps_the_bounds_of_the_settings(framework0, cached, workspace):
     framework0("run", cached)
     assert framework0("cache", "prune").stdout == "0 cached results removed, 0 bytes\n"

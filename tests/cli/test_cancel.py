@@ -40,6 +40,7 @@ def test_a_running_run_is_stopped_and_its_end_awaited(framework0, workspace, wai
     assert process.wait(120) == 143
 
 
+@pytest.mark.measured
 def test_without_a_name_the_running_one_is_meant(framework0, waiting_run):
     _, run_id = waiting_run
     framework0("run", "one.yaml")
@@ -67,6 +68,7 @@ def test_a_run_whose_process_was_killed_is_told_apart(framework0, killed_run):
     assert said.stdout == f"run {killed_run} is not running: it is interrupted\n"
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_a_run_that_does_not_stop_is_killed_only_with_force(framework0, workspace, waiting_run):
     process, run_id = waiting_run
@@ -96,6 +98,7 @@ def test_a_lock_of_another_machine_is_refused(framework0, workspace, waiting_run
     assert process.poll() is None
 
 
+@pytest.mark.measured
 def test_a_process_that_only_has_the_same_id_is_not_signaled(framework0, workspace, waiting_run):
     process, run_id = waiting_run
     lock = lock_of(workspace, run_id)
@@ -224,6 +227,7 @@ def paused_run(workspace, framework0):
     return json.loads(framework0("runs", "--json").stdout)[0]["id"]
 
 
+@pytest.mark.measured
 def test_a_paused_run_is_ended_for_good_with_its_clean_up(framework0, workspace, paused_run):
     assert framework0("cancel").code == 4
     said = framework0("cancel", "waits")
@@ -245,6 +249,7 @@ def test_a_paused_run_is_ended_for_good_with_its_clean_up(framework0, workspace,
     assert framework0("cancel", "waits").stdout.endswith("is not running: it is cancelled\n")
 
 
+@pytest.mark.measured
 def test_a_run_that_was_called_off_can_be_taken_up_where_it_stood(framework0, paused_run):
     framework0("cancel", "waits")
     assert framework0("resume", "waits").code == 6

@@ -9,6 +9,8 @@ import pytest
 from framework0.cli.main import parser_of
 from framework0.cli.verbs import VERBS
 
+pytestmark = pytest.mark.measured
+
 ASK = """
 source "$1"
 shift

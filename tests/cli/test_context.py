@@ -47,6 +47,7 @@ def told(kept):
     return kept
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_what_is_set_can_be_got_listed_and_deleted(context):
     assert context("set", "stock.screws", "10").stdout == "1\n"
@@ -71,6 +72,7 @@ def test_what_is_set_can_be_got_listed_and_deleted(context):
     assert "there is no 'name' in the context 'default'" in gone.stderr
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_what_is_not_there_is_said_with_what_comes_near(context, told):
     missing = context("get", "stock.screw")
@@ -95,6 +97,7 @@ def test_what_is_not_there_is_said_with_what_comes_near(context, told):
     assert "no context server answers" in nowhere.stderr
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_a_version_can_be_expected(context, told):
     late = context("set", "stock.screws", "9", "--expect", "7")
@@ -116,6 +119,7 @@ def test_a_value_may_end_by_itself(context, kept):
     assert 'lease = "ada" until 20' in context("history", "lease").stdout
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_the_past_is_shown_with_who_and_when(context, told):
     lines = context("history").stdout.splitlines()
@@ -131,6 +135,7 @@ def test_the_past_is_shown_with_who_and_when(context, told):
     assert "no change of 'nothing' is kept" in context("history", "nothing").stderr
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_blame_tells_who_is_responsible_part_by_part(context, told):
     lines = [line.split() for line in context("blame", "stock.nails").stdout.splitlines()]
@@ -146,6 +151,7 @@ def test_blame_tells_who_is_responsible_part_by_part(context, told):
     assert context("blame", "absent").code == 1
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_moments_are_tags_versions_times_and_steps(context, told):
     assert context("get", "note", "--at", "start").stdout == "fragile\n"
@@ -171,6 +177,7 @@ def test_moments_are_tags_versions_times_and_steps(context, told):
     assert "'end' stands for no version" in unknown.stderr
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_tags_name_versions_and_move_on_purpose_only(context, told):
     assert context("tag").stdout == "start = 3\n"
@@ -189,6 +196,7 @@ def test_tags_name_versions_and_move_on_purpose_only(context, told):
     assert told.tags() == {"end": 5, "first": 1}
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_rolling_back_says_what_changes_and_can_only_say_it(context, told):
     planned = context("rollback", "start", "--dry-run").stdout
@@ -202,6 +210,7 @@ def test_rolling_back_says_what_changes_and_can_only_say_it(context, told):
     assert told.history("note")[-1].who not in ("ada", "night")
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_what_is_exported_can_be_imported_elsewhere(context, told, workspace):
     assert context("export", "-o", "out.json").code == 0
@@ -226,6 +235,7 @@ def test_what_is_exported_can_be_imported_elsewhere(context, told, workspace):
     assert context("import", "nowhere.json").code == 4
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_what_a_run_has_left_can_be_looked_at_and_not_changed(context, framework0):
     framework0("run", "good.yaml")
@@ -254,6 +264,7 @@ def test_the_environment_chooses_a_context_where_no_option_does(context, framewo
     assert framework0("run", "good.yaml", env={"FRAMEWORK0_CONTEXT": ""}).code == 0
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_foreign_text_cannot_move_the_cursor(context, kept):
     hostile = "a\x1b[2J\x1b]52;c;eA==\x07\r\u202eb"
@@ -337,6 +348,7 @@ def serving(workspace, environment):
         server.communicate()
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_a_server_s_context_is_used_the_same_way(context, serving):
     _, port = serving()
@@ -354,6 +366,7 @@ def test_a_server_s_context_is_used_the_same_way(context, serving):
     assert context("get", "a", *at).stdout == "[1]\n"
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_a_watch_goes_on_when_its_server_was_killed_and_started_again(context, started, serving):
     (port,) = free_ports(1)

@@ -54,6 +54,7 @@ def test_all_say_where_a_paused_run_stands_and_how_to_go_on(paused, framework0):
     assert [(stop["step"], stop["way"]) for stop in facts["stops"]] == [("count", "after")]
 
 
+@pytest.mark.measured
 def test_going_on_stops_at_the_question_and_an_answer_ends_the_run(
     paused, framework0, workspace, me
 ):
@@ -81,6 +82,7 @@ def test_a_rejection_is_an_exit_code_of_1(paused, framework0):
     assert "rejected" in said.stderr
 
 
+@pytest.mark.measured
 def test_edits_can_be_kept_without_going_on(paused, framework0):
     said = framework0("continue", "--stay", "--set", 'word={"a": 1}', "--delete", "count.upto")
     assert (said.code, "stays paused" in said.stderr) == (0, True)

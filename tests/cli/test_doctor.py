@@ -34,6 +34,7 @@ def test_a_healthy_workspace_is_told_line_by_line(framework0, workspace):
     assert lines[-1].endswith("0 failures")
 
 
+@pytest.mark.measured
 def test_looking_leaves_nothing_behind(framework0, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()

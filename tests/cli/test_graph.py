@@ -31,6 +31,7 @@ def test_other_programs_can_draw_it(framework0, form, first, arrow):
     assert arrow in lines
 
 
+@pytest.mark.measured
 def test_a_run_is_drawn_with_the_states_of_its_steps(framework0):
     assert framework0("run", "mendable.yaml", "--name", "nightly").code == 1
     said = framework0("graph", "nightly")

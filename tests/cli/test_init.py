@@ -28,6 +28,7 @@ def test_what_is_written_is_named_with_the_next_command(framework0, empty):
     assert "framework0 run recipe.yaml" in said.stderr
 
 
+@pytest.mark.measured
 def test_the_recipe_is_right_without_a_warning_and_does_its_work(framework0, empty):
     framework0("init", cwd=empty)
     checked = framework0("validate", "--strict", "recipe.yaml", cwd=empty)

@@ -88,6 +88,7 @@ def test_a_step_that_printed_nothing_is_said_to(framework0):
     assert "printed nothing" in said.stderr
 
 
+@pytest.mark.measured
 def test_attempts_are_told_apart_and_one_can_be_chosen(framework0, talk):
     framework0("run", talk(step("stubborn", "stubborn", ", retry: 3")))
     assert framework0("logs", "stubborn").stdout == (
@@ -109,6 +110,7 @@ def test_the_items_of_a_foreach_belong_to_their_step(framework0, talk):
     assert framework0("logs", "each[1]").stdout == "b\n"
 
 
+@pytest.mark.measured
 def test_foreign_text_is_harmless_for_people_and_exact_for_programs(framework0, talk):
     framework0("run", talk(step("evil", "evil")))
     said = framework0("logs", "evil")
@@ -155,6 +157,7 @@ def read_until(stream, wanted):
     raise AssertionError(f"{wanted!r} was not printed but {lines}")
 
 
+@pytest.mark.measured
 def test_following_shows_lines_as_they_come_and_ends_with_the_run(conversing, started, workspace):
     follower = started("logs", "-f")
     read_until(follower.stdout, "before the gate")

@@ -81,6 +81,7 @@ def test_a_sequence_is_told_to_be_one(framework0):
     assert "one after another" in plan["order_reason"]
 
 
+@pytest.mark.measured
 def test_nothing_of_the_recipe_is_imported_or_recorded(framework0, workspace):
     (workspace / "lethal.py").write_text(LETHAL, encoding="utf-8")
     (workspace / "lethal.yaml").write_text(LETHAL_RECIPE, encoding="utf-8")
@@ -155,6 +156,7 @@ def test_inputs_that_are_missing_are_named_and_those_given_must_fit(framework0, 
     assert framework0("plan", "asking.yaml", "--input", "rows=many").code == 2
 
 
+@pytest.mark.measured
 def test_only_says_where_what_is_left_out_comes_from(framework0):
     words = ["plan", "good.yaml", "--only", "total"]
     assert "taken from: nothing, no run has succeeded" in framework0(*words).stdout
@@ -175,6 +177,7 @@ def test_of_a_long_critical_path_the_ends_are_named(framework0, workspace):
     assert path.endswith("→ s39")
 
 
+@pytest.mark.measured
 def test_phases_stand_below_the_steps(framework0, undecided):
     lines = framework0("plan", "undecided.yaml").stdout.splitlines()
     first = [line.split()[0] for line in lines if line.strip()]

@@ -118,6 +118,7 @@ def open_gate(workspace):
     (workspace / "gate").write_text("opened", encoding="utf-8")
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_a_long_run_shows_how_far_it_is_and_leaves_only_its_lines(terminal, workspace, pipes):
     shown = terminal("run", "waiting.yaml")
@@ -133,6 +134,7 @@ def test_a_long_run_shows_how_far_it_is_and_leaves_only_its_lines(terminal, work
     assert "\x1b[32m" in shown.text
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_earlier_runs_tell_how_long_it_will_take(terminal, workspace, pipes):
     first = terminal("run", "waiting.yaml")
@@ -147,6 +149,7 @@ def test_earlier_runs_tell_how_long_it_will_take(terminal, workspace, pipes):
     assert second.end() == 0
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_ctrl_c_ends_it_clean(terminal, pipes):
     shown = terminal("run", "waiting.yaml")
@@ -180,6 +183,7 @@ def test_a_narrow_terminal_gets_one_short_line(terminal, workspace, pipes):
     assert "█" not in shown.text
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("kind", ["dumb", ""])
 def test_a_terminal_that_cannot_move_its_cursor_gets_plain_lines(terminal, kind):
     shown = terminal("run", "good.yaml", env={"TERM": kind})

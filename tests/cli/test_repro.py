@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 
 import pytest
+
+from tests.cli.conftest import PATIENCE, new_workspace, plain_environment
+from tests.cli.conftest import STEPS as COMMON
 
 HELPER = """
 def divide(top, below):
@@ -93,15 +97,30 @@ steps:
 SECRET = "a-very-secret-token"
 
 
-@pytest.fixture
-def failed(workspace, framework0):
-    """A workspace in which every kind of step has failed once; the id of that run."""
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory):
+    """One workspace for all tests here, which only look at what it holds, or put it back."""
+    return new_workspace(tmp_path_factory.mktemp("repro") / "workspace")
+
+
+@pytest.fixture(scope="module")
+def failed(workspace):
+    """The id of a run in which every kind of step has failed once."""
     (workspace / "helper.py").write_text(HELPER)
-    (workspace / "steps.py").write_text(STEPS)
+    (workspace / "steps.py").write_text(COMMON + STEPS)
     (workspace / "failing.yaml").write_text(RECIPE)
-    said = framework0("run", "failing.yaml", env={"TOKEN": SECRET, "MODE": "quick"})
-    assert said.code == 1
-    return json.loads(framework0("runs", "--json").stdout)[0]["id"]
+    said = subprocess.run(
+        [sys.executable, "-m", "framework0", "run", "failing.yaml", "--json"],
+        cwd=workspace,
+        env={**plain_environment(), "TOKEN": SECRET, "MODE": "quick"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )
+    assert said.returncode == 1, said.stderr
+    return json.loads(said.stdout.splitlines()[0])["run"]
 
 
 @pytest.fixture
@@ -166,6 +185,7 @@ def test_the_debugger_stops_at_the_line_that_failed(written):
     assert "(10, 0)" in said.stdout
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_what_did_not_fail_is_made_again_too(written):
     said = replay(written("fine"), "--no-debugger")
@@ -175,6 +195,7 @@ def test_what_did_not_fail_is_made_again_too(written):
     assert "context base deleted" in said.stderr
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_the_context_is_as_the_attempt_found_it(written):
     folder = written("ratio")
@@ -191,6 +212,7 @@ def test_the_context_is_as_the_attempt_found_it(written):
         assert json.loads((folder / "attempt.json").read_text())["attempt"] == number
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_a_secret_is_nowhere_in_the_folder_and_comes_from_the_environment(written):
     folder = written("secret", env={"TOKEN": SECRET})
@@ -212,22 +234,29 @@ def test_the_same_attempt_gives_the_same_bytes(written, workspace):
     assert all((first / file).read_bytes() == (second / file).read_bytes() for file in files)
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_code_that_was_edited_since_is_said_to_be(written, workspace):
     assert "has changed" not in (written("ratio", name="before") / "README.md").read_text()
     (workspace / "helper.py").write_text(HELPER.replace("top / below", "top // below"))
-    folder = written("ratio", name="after")
+    try:
+        folder = written("ratio", name="after")
+    finally:
+        (workspace / "helper.py").write_text(HELPER)
     assert "the code has changed since the attempt" in (folder / "README.md").read_text()
     assert "//" in replay(folder, "--no-debugger").stderr
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_a_folder_of_its_own_is_made_and_never_written_over(framework0, failed, workspace):
+    made = workspace / f"repro-{failed}-each_1_"
     said = framework0("repro", failed, "each[1]")
     assert said.code == 0
-    assert (workspace / f"repro-{failed}-each_1_" / "README.md").exists()
+    assert (made / "README.md").exists()
     again = framework0("repro", failed, "each[1]")
     assert (again.code, "is there already" in again.stderr) == (5, True)
+    shutil.rmtree(made)
 
 
 @pytest.mark.slow
@@ -247,16 +276,18 @@ def test_what_cannot_be_made_again_is_refused(framework0, failed, words, told):
     assert (said.code, told in said.stderr) == (2, True), said.stderr
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_a_step_that_runs_a_recipe_leads_to_the_inner_run(workspace, framework0, failed):
     (workspace / "outer.yaml").write_text(
         "steps: [{name: inner, type: recipe, recipe: failing.yaml}]\n"
     )
-    framework0("run", "outer.yaml", env={"TOKEN": SECRET})
-    said = framework0("repro", "inner")
+    framework0("run", "outer.yaml", "--name", "outer", env={"TOKEN": SECRET})
+    said = framework0("repro", "outer", "inner")
     assert (said.code, "reproduce a step of the inner run" in said.stderr) == (2, True)
 
 
+@pytest.mark.measured
 @pytest.mark.slow
 def test_a_damaged_folder_or_a_wrong_word_is_answered(written):
     folder = written("ratio")

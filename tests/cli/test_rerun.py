@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from framework0.runner import Journal
 
 
@@ -19,6 +21,7 @@ def notes_of(workspace):
     return (workspace / "notes").read_text(encoding="utf-8").split()
 
 
+@pytest.mark.measured
 def test_a_rerun_has_the_same_inputs_and_names_its_parent(framework0, workspace):
     framework0("run", "one.yaml", "--input", "who=Ada", "--name", "greeting")
     said = framework0("rerun")
@@ -52,6 +55,7 @@ def test_failed_keeps_what_succeeded(framework0, workspace):
     assert (new.state, new.parent, old.state) == ("succeeded", old.run_id, "failed")
 
 
+@pytest.mark.measured
 def test_a_dry_run_of_failed_tells_what_would_be_kept(framework0, workspace):
     framework0("run", "mendable.yaml")
     said = framework0("rerun", "--failed", "--dry-run")

@@ -64,6 +64,7 @@ def test_nothing_to_resume_ends_with_4(framework0):
     assert framework0("resume", "nonsense").code == 4
 
 
+@pytest.mark.measured
 def test_a_run_that_has_succeeded_is_left_as_it_is(framework0, workspace, failed_run):
     framework0("resume", failed_run)
     said = framework0("resume", failed_run)
@@ -72,6 +73,7 @@ def test_a_run_that_has_succeeded_is_left_as_it_is(framework0, workspace, failed
     assert notes_of(workspace) == ["first", "after"]
 
 
+@pytest.mark.measured
 def test_a_second_resume_is_told_who_holds_the_run(framework0, waiting_run):
     process, run_id = waiting_run
     said = framework0("resume", run_id)
@@ -148,6 +150,7 @@ def test_what_does_not_hold_is_named_with_the_reason(framework0, workspace, fail
     assert "does not hold: first: changed: args (text 'first' → 'other')" in said.stderr
 
 
+@pytest.mark.measured
 def test_a_dry_run_only_tells(framework0, workspace, failed_run):
     said = framework0("resume", failed_run, "--dry-run")
     assert said.code == 0

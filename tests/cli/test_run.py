@@ -151,6 +151,7 @@ def test_of_very_many_failures_ten_are_told(framework0, workspace):
     assert "… and 2 more: `framework0 show " in said.stderr
 
 
+@pytest.mark.measured
 def test_debug_shows_the_trace_of_a_failure_and_tells_the_steps(framework0, workspace):
     (workspace / "steps.py").write_text(
         "import os\ndef show():\n    print('DEBUG is', os.environ.get('DEBUG'))\n    raise KeyError(1)\n"
@@ -184,6 +185,7 @@ def test_a_recipe_that_is_not_there_ends_with_3_and_names_its_neighbor(framework
     assert "did you mean 'one.yaml'?" in said.stderr
 
 
+@pytest.mark.measured
 def test_the_documented_script_runs_a_recipe_from_any_folder(workspace, repository, environment):
     script = repository / "orchestrator" / "runner.py"
     command = [sys.executable, script, "--recipe", workspace / "good.yaml", "--debug"]

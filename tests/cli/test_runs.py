@@ -45,6 +45,7 @@ def test_json_tells_the_facts_of_every_run(framework0):
     assert run["finished_at"] - run["created_at"] == pytest.approx(run["seconds"], abs=1e-5)
 
 
+@pytest.mark.measured
 def test_state_recipe_and_limit_choose_among_them(framework0):
     for recipe in ("one.yaml", "mendable.yaml", "one.yaml"):
         framework0("run", recipe)
@@ -112,6 +113,7 @@ def test_a_run_inside_a_run_is_listed_on_demand_only(framework0, workspace):
     assert ids(framework0("runs", "--json", "--all")) == []
 
 
+@pytest.mark.measured
 def test_pruning_removes_the_older_runs_and_says_which(framework0, workspace):
     for _ in range(3):
         framework0("run", "one.yaml")
@@ -136,6 +138,7 @@ def test_pruning_by_age_spares_what_is_younger(framework0):
     assert "1 run removed" in framework0("runs", "prune", "--older-than", "1ms").stderr
 
 
+@pytest.mark.measured
 def test_pruning_needs_to_be_told_how_many_stay(framework0, workspace):
     for _ in range(2):
         framework0("run", "one.yaml")

@@ -20,6 +20,7 @@ def added(framework0, *words):
     return said
 
 
+@pytest.mark.measured
 def test_a_schedule_is_added_listed_and_removed(framework0):
     said = added(framework0, "nightly", "one.yaml", "--cron", "0 6 * * *", "--tz", "Europe/Berlin")
     assert "nightly added: one.yaml, 0 6 * * * (Europe/Berlin); due next:" in said.stdout
@@ -53,6 +54,7 @@ def test_all_that_is_wrong_is_told_at_once_and_nothing_is_kept(framework0):
     assert json.loads(framework0("schedule", "list", "--json").stdout) == []
 
 
+@pytest.mark.measured
 def test_a_wrong_recipe_is_shown_as_validate_shows_it(framework0):
     said = framework0("schedule", "add", "s", "wrong.yaml", "--every", "15m")
     assert said.code == 3
@@ -97,6 +99,7 @@ def test_a_recipe_outside_the_workspace_and_secrets_of_the_server_are_allowed(
     assert "is secret" in refused.stderr
 
 
+@pytest.mark.measured
 def test_pausing_next_and_replacing(framework0):
     added(framework0, "s", "one.yaml", "--every", "90m", "--deadline", "2m")
     assert framework0("schedule", "pause", "s").stdout == "schedule s is paused\n"
@@ -123,6 +126,7 @@ def until(found, kind):
     return next(event for event in found if event["event"] == kind)
 
 
+@pytest.mark.measured
 def test_a_server_runs_what_is_due_and_shows_it_everywhere(framework0, started, workspace):
     added(
         framework0,
@@ -161,6 +165,7 @@ def test_a_server_runs_what_is_due_and_shows_it_everywhere(framework0, started, 
     assert listed["last"]["due"] == history[0]["due"]
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_the_first_signal_waits_for_runs_and_the_second_stops_them(
     framework0, started, workspace, pipes, number
@@ -193,6 +198,7 @@ def test_a_hang_up_only_wakes_a_server_that_has_no_terminal(framework0, started)
     assert server.wait(120) == 0
 
 
+@pytest.mark.measured
 def test_a_server_says_what_it_does_and_no_more_when_nobody_listens(started, framework0):
     added(framework0, "s", "one.yaml", "--every", "1s", "--overlap", "allow")
     server = started("serve-schedules")

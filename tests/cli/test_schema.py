@@ -18,6 +18,8 @@ import os
 
 from scriptlets.framework import BaseScriptlet, register_scriptlet
 
+pytestmark = pytest.mark.measured
+
 os._exit(77)
 
 

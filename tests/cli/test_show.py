@@ -112,6 +112,7 @@ def test_the_context_of_a_failed_attempt_is_not_there(framework0, workspace):
     assert framework0("show", "--context").stdout == 'kept = "new \\u202e"\n'
 
 
+@pytest.mark.measured
 def test_what_is_in_flight_is_told_of_a_living_and_of_a_dead_run(framework0, waiting_run):
     process, run_id = waiting_run
     living = framework0("show", run_id)
@@ -133,6 +134,7 @@ def test_what_is_in_flight_is_told_of_a_living_and_of_a_dead_run(framework0, wai
     assert facts["steps"][1]["attempts"] == []
 
 
+@pytest.mark.measured
 def test_a_resumed_run_says_how_often_and_a_repeated_one_of_which(framework0, workspace):
     framework0("run", "mendable.yaml")
     (workspace / "mended").touch()
@@ -145,6 +147,7 @@ def test_a_resumed_run_says_how_often_and_a_repeated_one_of_which(framework0, wo
     assert f"  repeats  run {run_id}\n" in framework0("show").stdout
 
 
+@pytest.mark.measured
 def test_a_run_whose_code_and_file_are_gone_is_shown_all_the_same(framework0, workspace):
     (workspace / "touched.py").write_text(
         "from pathlib import Path\nPath('imported').touch()\ndef work():\n    return 1\n"
@@ -178,6 +181,7 @@ def test_the_items_of_a_foreach_stand_below_their_step(framework0, workspace):
     assert ": 1 succeeded" in lines[0]
 
 
+@pytest.mark.measured
 def test_of_a_large_run_only_what_is_remarkable_is_listed(framework0, workspace):
     steps = "".join(
         f"  - {{name: s{number}, module: steps, function: hello}}\n" for number in range(201)
@@ -235,6 +239,7 @@ def on_terminal(words, workspace, environment, columns=100):
     return shown.decode()
 
 
+@pytest.mark.measured
 def test_states_are_colored_on_a_terminal_only_and_never_in_a_line_that_is_cut(
     framework0, workspace, environment
 ):

@@ -57,6 +57,7 @@ def status(framework0, name="press"):
     return json.loads(framework0("step", "status", name, "--json").stdout)
 
 
+@pytest.mark.measured
 def test_a_machine_runs_to_its_end_and_is_a_run_of_the_journal(machine, framework0):
     ran = framework0("step", "run", "press")
     assert ran.code == 0, ran.stderr
@@ -72,6 +73,7 @@ def test_a_machine_runs_to_its_end_and_is_a_run_of_the_journal(machine, framewor
     assert status(framework0)["now"] == "succeeded"
 
 
+@pytest.mark.measured
 def test_a_machine_at_its_end_runs_again_once_it_is_reset(machine, framework0):
     assert framework0("step", "run", "press").code == 0
     again = framework0("step", "run", "press")
@@ -85,6 +87,7 @@ def test_a_machine_at_its_end_runs_again_once_it_is_reset(machine, framework0):
     assert len(json.loads(framework0("runs", "--json").stdout)) == 2
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     ("words", "way", "paused"),
     [
@@ -135,6 +138,7 @@ def test_a_single_step_is_one_transition(machine, framework0):
     assert [len(step["attempts"]) for step in steps] == [1, 1, 1]
 
 
+@pytest.mark.measured
 def test_a_failed_node_is_told_and_goes_on_where_it_failed(machine, workspace, framework0):
     fails = "import os\nif not os.path.exists('mended'): raise ValueError('stuck')"
     write_library(workspace / "nodes", node_text("press", {"next": "done"}, execute=fails))
@@ -151,6 +155,7 @@ def test_a_failed_node_is_told_and_goes_on_where_it_failed(machine, workspace, f
     assert [attempt["result"]["visit"] for attempt in press["attempts"]] == [2, 2]
 
 
+@pytest.mark.measured
 def test_events_and_json_are_all_there_is_on_stdout(machine, framework0):
     events = [
         json.loads(line)
@@ -195,6 +200,7 @@ def test_a_wrong_library_is_shown_at_its_place(machine, workspace, framework0):
     assert "step_node_wrong.py:1:1" in said.stderr
 
 
+@pytest.mark.measured
 def test_of_two_engines_of_one_instance_one_is_told_who_runs_it(gated, framework0, started):
     first = started("step", "run", "press")
     gated()
@@ -206,6 +212,7 @@ def test_of_two_engines_of_one_instance_one_is_told_who_runs_it(gated, framework
     assert framework0("step", "reset", "press", "--yes").code == 4
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)], ids=["INT", "TERM"]
 )
@@ -239,6 +246,7 @@ def test_cancel_knows_whom_to_tell(gated, framework0, started):
     assert engine.wait(120) == 143
 
 
+@pytest.mark.measured
 def test_a_killed_machine_is_shown_interrupted_at_once(gated, framework0, started):
     engine = started("step", "run", "press")
     gated()
@@ -251,6 +259,7 @@ def test_a_killed_machine_is_shown_interrupted_at_once(gated, framework0, starte
     assert "was being visited when the process ended" in framework0("why").stdout
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize(
     "words", [("resume",), ("rerun",), ("continue",), ("repro", "press"), ("graph",)]
 )
@@ -282,6 +291,7 @@ def test_shared_data_is_kept_in_a_context_when_that_is_asked_for(machine, worksp
     assert "gone" not in framework0("context", "--context", "line", "keys").stdout
 
 
+@pytest.mark.measured
 def test_a_reset_that_forgets_keeps_only_what_it_is_told_to(machine, framework0):
     for group in ("limits", "shared_data"):
         framework0("step", "params", "press", group, "speed", "3")

@@ -9,7 +9,7 @@ import pytest
 
 from tests.stepengine.libraries import FILE, node_text, write_instance, write_library
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.measured]
 
 
 @pytest.fixture

@@ -102,6 +102,7 @@ def test_only_plain_files_are_read_again_for_their_lines(tmp_path):
     assert texts_of([*problems, Problem("x", "no place")]) == {}
 
 
+@pytest.mark.measured
 @pytest.mark.parametrize("words", [["--version"], ["--help"], ["run", "--help"]])
 def test_a_reader_that_is_gone_is_no_error_to_talk_about(started, words):
     reader, writer = os.pipe()
@@ -190,6 +191,7 @@ def test_the_console_script_ends_with_the_exit_code(word, code):
     assert said.stdout.endswith("exit functions are called\n")
 
 
+@pytest.mark.measured
 def test_the_console_script_says_so_when_nobody_reads_its_last_words():
     closed = "import os; os.close(1)\n" + CONSOLE
     said = subprocess.run(

@@ -31,12 +31,14 @@ def test_a_good_recipe_is_called_so_with_the_rule_that_orders_it(framework0):
     assert said.stdout.endswith("good.yaml: no mistakes, 3 steps\n")
 
 
+@pytest.mark.measured
 def test_several_files_are_counted_and_one_wrong_one_decides(framework0):
     said = framework0("validate", "good.yaml", "wrong.yaml", "one.yaml")
     assert said.code == 3
     assert said.stdout.endswith("3 files, 1 of them wrong\n")
 
 
+@pytest.mark.measured
 def test_json_is_all_there_is_on_stdout(framework0):
     for words in (["--json"], ["--format", "json"]):
         said = framework0("validate", "wrong.yaml", *words)
@@ -69,6 +71,7 @@ def test_a_recipe_can_come_from_standard_input(framework0, workspace):
     assert "3 |   - {name: greet, modul: steps" in said.stdout
 
 
+@pytest.mark.measured
 def test_what_cannot_be_read_from_standard_input_is_located_too(framework0):
     said = framework0("validate", "-", stdin="steps: [\n")
     assert said.code == 3
@@ -92,6 +95,7 @@ def test_what_is_no_file_is_a_mistake_with_a_place(framework0, name):
     assert "Traceback" not in said.stderr
 
 
+@pytest.mark.measured
 def test_the_documented_script_validates_from_any_folder(run_python, repository, workspace):
     script = repository / "orchestrator/enhanced_recipe_parser.py"
     wrong = run_python(script, "validate", workspace / "wrong.yaml")

@@ -6,7 +6,11 @@ import json
 import sqlite3
 import sys
 
+import pytest
+
 import framework0 as package
+
+pytestmark = pytest.mark.measured
 
 
 def test_the_version_is_shown_with_what_it_runs_on(framework0):

@@ -8,6 +8,8 @@ import pytest
 
 from framework0.workspace import PoolSlots
 
+pytestmark = pytest.mark.measured
+
 RECIPE = """
 steps:
   - {name: first, module: steps, function: hello}

@@ -109,6 +109,7 @@ def test_retries_are_counted_and_their_rule_is_named(garden, framework0):
     assert "not tried again: retry.on names OSError" in framework0("why", "broken").stdout
 
 
+@pytest.mark.measured
 def test_a_condition_is_told_with_the_answer_it_got(garden, framework0):
     head = "order: graph\ninputs:\n  wet: {type: boolean, default: false}"
     garden(
@@ -128,6 +129,7 @@ def test_a_condition_is_told_with_the_answer_it_got(garden, framework0):
     assert (facts["step"], facts["state"], facts["when"]) == ("wet", "skipped", False)
 
 
+@pytest.mark.measured
 def test_what_the_caller_left_out_is_said_to_be(garden, framework0):
     garden(CHAIN, "--skip", "broken")
     text = framework0("why", "broken").stdout
@@ -159,6 +161,7 @@ def test_clean_up_steps_and_tolerated_failures_say_what_rule_they_follow(garden,
     assert "continue_on_error is set" in framework0("why", "shaky").stdout
 
 
+@pytest.mark.measured
 def test_the_items_of_a_foreach_are_counted_and_explained_alone(garden, framework0):
     garden(step("each", "odd", ', foreach: [1, 2, 3], args: {number: "${{ item }}"}'))
     text = framework0("why", "each").stdout
@@ -196,6 +199,7 @@ def test_what_was_in_flight_and_what_had_not_begun_are_told_apart(
     assert "is gone and recorded no end" in framework0("why").stdout
 
 
+@pytest.mark.measured
 def test_a_step_that_waited_for_its_next_attempt_is_told_apart(
     workspace, framework0, garden, started
 ):
@@ -223,6 +227,7 @@ def test_a_result_kept_by_a_rerun_names_the_run_it_is_from(garden, framework0):
     assert text.startswith(f"first did not run: its result was kept from run {first['id']}\n")
 
 
+@pytest.mark.measured
 def test_an_unknown_word_is_answered_with_the_near_name(garden, framework0):
     garden(CHAIN)
     said = framework0("why", "brokn")
@@ -245,6 +250,7 @@ def test_foreign_text_is_harmless(workspace, framework0):
     assert not set(text) & set("\x1b\u202e")
 
 
+@pytest.mark.measured
 def test_a_long_way_from_the_cause_is_shortened_in_the_middle(garden, framework0):
     chain = "".join(step(f"s{n}", more=f", depends_on: [s{n - 1}]") for n in range(1, 60))
     garden(step("s0", "fail") + chain)
