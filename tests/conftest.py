@@ -96,7 +96,7 @@ def run_python(tmp_path):
     Whatever it leaves behind goes to the test's own folder.
     """
 
-    def run(*args, cwd=None, env=None, stdin="", timeout=60):
+    def run(*args, cwd=None, env=None, stdin="", timeout=300):
         return subprocess.run(
             [sys.executable, *map(str, args)],
             cwd=cwd or tmp_path,
