@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -364,3 +365,31 @@ def test_a_huge_workspace_is_not_searched_for_ever(workspace, monkeypatch):
     monkeypatch.setattr("framework0.scriptlets.targets.LISTED_MODULES", 3)
     root = workspace({f"m{number}.py": "" for number in range(10)})
     assert message_of(root, "zzz").startswith("there is no module 'zzz'")
+
+
+@pytest.mark.parametrize("name", ["edited", "parcel.edited"])
+def test_code_that_was_edited_within_a_second_is_not_run_as_it_was_before(
+    tmp_path, monkeypatch, name
+):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / (name.replace(".", "/") + ".py")
+    file.parent.mkdir(exist_ok=True)
+    for package in {file.parent} - {tmp_path}:
+        (package / "__init__.py").touch()
+    # Ahead of the clock, so that it has just been written however slow this machine is.
+    just_now = time.time() + 3600
+    for value in (1, 2):
+        file.write_text(f"def give():\n    return {value}\n")
+        os.utime(file, (just_now, just_now))
+        with UserCode([tmp_path]) as code:
+            assert code.target(name, "give")() == value
+
+
+def test_code_that_has_been_there_for_long_is_compiled_once(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "settled.py"
+    file.write_text("def give():\n    return 1\n")
+    os.utime(file, (1_000_000_000, 1_000_000_000))
+    with UserCode([tmp_path]) as code:
+        assert code.target("settled", "give")() == 1
+    assert list(tmp_path.glob("__pycache__/settled.*.pyc"))
