@@ -13,11 +13,11 @@ from framework0.jsonfile import JsonFile
 
 # Counts to its quota. What it was told is done goes to its own ledger, one byte each.
 WORKER = """
-import os, sys
+import os, sys, time
 from pathlib import Path
 from framework0.jsonfile import JsonFile
 path, name, quota, exact = Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]), sys.argv[4] == "exact"
-file = JsonFile(path, timeout=120)
+file = JsonFile(path, timeout=600)
 ledger = os.open(path.parent / f"ledger.{name}", os.O_CREAT | os.O_APPEND | os.O_RDWR)
 def once(number):
     def change(document):
@@ -27,6 +27,9 @@ def once(number):
             done[name] = number
     return change
 while (number := os.fstat(ledger).st_size) < quota:
+    # The last one is made when all kills are done, so that each of them meets one that counts.
+    while number == quota - 1 and not (path.parent / "killed").exists():
+        time.sleep(0.02)
     if exact:
         file.change(once(number))
     else:
@@ -47,7 +50,7 @@ def hunt(path, *, processes, quota, kills, mode, seed):
     reader = JsonFile(path)
     try:
         while running:
-            time.sleep(0.01)
+            time.sleep(0.03)
             # Never torn, for a reader without a lock.
             reads += json.loads(path.read_text()).get("count", 0) >= 0 if path.exists() else 0
             reader.read()
@@ -61,6 +64,8 @@ def hunt(path, *, processes, quota, kills, mode, seed):
             if killed < kills and running:
                 chance.choice(list(running.values())).kill()
                 killed += 1
+            if killed == kills:
+                (path.parent / "killed").touch()
     finally:
         for process in running.values():
             process.kill()

@@ -31,10 +31,14 @@ STEPS = """
 import os, time
 
 def jump(seconds):
+    # Not before the first nap has begun, whose stamp is compared.
+    while not os.path.exists("napping"):
+        time.sleep(0.01)
     with open(os.environ["CLOCK_OFF"], "w") as file:
         file.write(str(seconds))
 
 def nap():
+    open("napping", "w").close()
     time.sleep(0.5)
 
 def sleeps_for_ever():
@@ -64,8 +68,10 @@ steps:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seconds", [-3600, 3600, 30 * 86_400])
-def test_a_jump_of_the_clock_changes_no_duration_no_order_and_no_decision(seconds, tmp_path):
+@pytest.mark.parametrize("seconds", [-3600, 30 * 86_400])
+def test_a_jump_of_the_clock_changes_no_duration_no_order_and_no_decision(
+    seconds, tmp_path, unmeasured
+):
     (tmp_path / "shim").mkdir()
     (tmp_path / "shim" / "sitecustomize.py").write_text(SHIM)
     (tmp_path / "steps.py").write_text(STEPS)
@@ -84,7 +90,7 @@ def test_a_jump_of_the_clock_changes_no_duration_no_order_and_no_decision(second
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=100,
+            timeout=600,
             check=False,
         )
         assert "Traceback" not in ended.stderr

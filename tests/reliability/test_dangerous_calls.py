@@ -11,6 +11,7 @@ import hashlib
 import io
 import json
 import sqlite3
+from functools import cache
 
 import pytest
 
@@ -39,9 +40,17 @@ SHELLS = frozenset({("os", "system"), ("os", "popen"), ("subprocess", "getoutput
 SHELLS |= {("subprocess", "getstatusoutput"), ("pty", "spawn"), ("code", "interact")}
 
 
+@cache
+def parsed(path):
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
 def dangers(text, name="<text>"):
     """Return every dangerous use in a Python text, as ``name:line: what``."""
-    tree = ast.parse(text, name)
+    return dangers_of(ast.parse(text, name), name)
+
+
+def dangers_of(tree, name):
     finder = _Finder(tree)
     finder.visit(tree)
     return [f"{name}:{line}: {what}" for line, what in finder.found]
@@ -121,7 +130,7 @@ def test_the_package_has_none_of_it(repository):
     assert len(sources) > 150
     found = {}
     for path in sources:
-        for danger in dangers(path.read_text(encoding="utf-8")):
+        for danger in dangers_of(parsed(path), str(path)):
             name = path.relative_to(repository).as_posix()
             found.setdefault(name, []).append(danger.partition(": ")[2])
     assert found == OUR_OWN
@@ -135,11 +144,7 @@ def test_no_room_that_reads_files_knows_the_room_where_values_are_pickled(reposi
         files = sorted((repository / "framework0" / room).rglob("*.py"))
         assert files, room
         for path in files:
-            imported = {
-                name
-                for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-                for name in _imported(node)
-            }
+            imported = {name for node in ast.walk(parsed(path)) for name in _imported(node)}
             assert not any(name.startswith("framework0.runner.pool") for name in imported), path
 
 

@@ -9,11 +9,17 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 from framework0.runner import Journal
+
+PATIENCE = 300
+"""Seconds for what takes one, on a machine however busy."""
+
+pytestmark = pytest.mark.usefixtures("unmeasured")
 
 STEPS = """
 import os
@@ -60,7 +66,7 @@ class Place:
         # It may begin before the steps it follows are durable; what a kill may then repeat is not
         # what is asked here.
         while self.acknowledged() < 40:
-            continue
+            time.sleep(0.02)
         return process, let_go
 
     def acknowledged(self):
@@ -87,7 +93,7 @@ class Place:
         read, write = os.pipe()
         os.write(write, b"x" * 100)
         process = self.popen(*words, STARTED=str(write), GO=str(read), pass_fds=[read, write])
-        process.told, process.complained = process.communicate(timeout=100)
+        process.told, process.complained = process.communicate(timeout=PATIENCE)
         os.close(read)
         os.close(write)
         assert "Traceback" not in process.complained
@@ -112,7 +118,7 @@ def runner_of(warden):
     return int(children[0])
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", range(2))
 def test_a_damaged_journal_is_reported_by_every_verb_and_never_written_over(place, seed):
     assert place.do("run", "recipe.yaml").returncode == 0
     content = bytearray(place.journal.read_bytes())
@@ -136,7 +142,7 @@ def test_a_workspace_copied_while_it_is_written_tells_a_true_prefix_and_goes_on(
     copy = Place(tmp_path / "copy")
     shutil.copytree(place.folder / ".framework0", copy.folder / ".framework0")
     os.write(let_go, b"x")
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     os.close(let_go)
     assert process.returncode == 0
     original = place.counts()
@@ -178,7 +184,7 @@ def test_a_suspended_run_is_running_and_nobody_else_may_go_on_with_it(place):
     finally:
         os.kill(runner, signal.SIGCONT)
     os.write(let_go, b"x")
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     os.close(let_go)
     assert process.returncode == 0
     assert place.counts() == list(range(80))
@@ -187,7 +193,7 @@ def test_a_suspended_run_is_running_and_nobody_else_may_go_on_with_it(place):
 def test_of_two_resumes_at_once_one_goes_on_and_the_other_is_told_who_has_it(place):
     process, let_go = place.begin("run", "recipe.yaml")
     os.kill(runner_of(process.pid), signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     os.close(let_go)
     assert place.runs()[0]["state"] == "interrupted"
     first, let_go = place.begin("resume")
@@ -195,7 +201,7 @@ def test_of_two_resumes_at_once_one_goes_on_and_the_other_is_told_who_has_it(pla
     assert second.returncode == 4
     assert f"is running in process {runner_of(first.pid)}" in second.complained
     os.write(let_go, b"x")
-    first.communicate(timeout=60)
+    first.communicate(timeout=PATIENCE)
     os.close(let_go)
     assert first.returncode == 0
     assert place.counts() == list(range(80))
@@ -204,7 +210,7 @@ def test_of_two_resumes_at_once_one_goes_on_and_the_other_is_told_who_has_it(pla
 def test_eight_resumes_begun_together_are_one_resume(place):
     process, let_go = place.begin("run", "recipe.yaml")
     os.kill(runner_of(process.pid), signal.SIGKILL)
-    process.communicate(timeout=60)
+    process.communicate(timeout=PATIENCE)
     os.close(let_go)
     run = place.runs()[0]["id"]
     read, write = os.pipe()
@@ -213,7 +219,7 @@ def test_eight_resumes_begun_together_are_one_resume(place):
         place.popen("resume", run, STARTED=str(write), GO=str(read), pass_fds=[read, write])
         for _ in range(8)
     ]
-    told = [process.communicate(timeout=100)[1] for process in together]
+    told = [process.communicate(timeout=PATIENCE)[1] for process in together]
     os.close(read)
     os.close(write)
     codes = sorted(process.returncode for process in together)

@@ -31,6 +31,7 @@ sys.exit(code)
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("seed", range(PROCESSES))
 def test_200_changed_recipes_get_located_answers_from_the_command(seed, tmp_path):
     chance = random.Random(f"command {seed}")

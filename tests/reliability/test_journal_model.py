@@ -239,7 +239,7 @@ def test_a_journal_behaves_like_a_list_whatever_happens_to_its_process():
     run_state_machine_as_test(
         JournalMachine,
         settings=settings(
-            max_examples=120,
+            max_examples=60,
             stateful_step_count=50,
             deadline=None,
             suppress_health_check=list(HealthCheck),
@@ -259,6 +259,8 @@ def test_the_machine_notices_a_journal_that_acknowledges_what_it_has_not_kept(mo
             JournalMachine,
             settings=settings(
                 max_examples=20,
+                # The same examples each time: among them are some that find it.
+                derandomize=True,
                 deadline=None,
                 database=None,
                 print_blob=False,

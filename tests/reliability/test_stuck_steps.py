@@ -23,7 +23,7 @@ from framework0.workspace import find_workspace
 
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
-GRACE = 1.0
+GRACE = 0.5
 """Seconds of grace, by option."""
 
 PATIENCE = 120.0
