@@ -186,7 +186,7 @@ def test_whatever_comes_too_often_is_told_so_and_never_the_greeting(start):
 def test_a_client_that_is_told_rate_sends_again_by_itself(start):
     server = start(limits=ServerLimits(rate=40))
     with Context() as context:
-        context.connect_to_server(server.url)
+        context.connect_to_server(server.url, timeout=float(PATIENCE))
         for number in range(170):
             context.set("n", number)
         assert context.get("n", fresh=True) == 169

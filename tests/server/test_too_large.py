@@ -31,7 +31,7 @@ def write_all(context, writes):
 def test_a_transaction_that_is_too_large_is_refused_before_it_is_sent(start, writes, words):
     server = start()
     with Context() as context:
-        context.connect_to_server(server.url)
+        context.connect_to_server(server.url, timeout=120)
         with pytest.raises(ValueRefused, match=WORDS.format(words)):
             write_all(context, writes)
         # The connection was not harmed by it.
@@ -39,7 +39,7 @@ def test_a_transaction_that_is_too_large_is_refused_before_it_is_sent(start, wri
         assert context.get("after", fresh=True) == 1
 
     async def ask():
-        async with AsyncContextClient(server.url) as client:
+        async with AsyncContextClient(server.url, timeout=120) as client:
             with pytest.raises(ValueRefused, match=WORDS.format(words)):
                 await client.transaction(writes)
             assert await client.set("after", 2) == 2

@@ -45,7 +45,7 @@ def test_a_request_has_the_answer_of_whoever_responds(bus):
         return topic, value * 2
 
     bus.respond("math.*", double)
-    assert bus.request("math.double", 21) == ("math.double", 42)
+    assert bus.request("math.double", 21, timeout=120) == ("math.double", 42)
     assert threads[0] is not threading.current_thread()
     assert threads[0].daemon
     assert threads[0].name == "framework0-bus math.*"
@@ -59,7 +59,7 @@ def test_a_request_nobody_answers_fails_at_once(bus):
 
 def test_a_responder_that_has_ended_is_none(bus):
     end = bus.respond("a", lambda *_: 1)
-    assert bus.request("a") == 1
+    assert bus.request("a", timeout=120) == 1
     end()
     end()
     with pytest.raises(NoResponder):
@@ -73,7 +73,7 @@ def test_what_the_responder_raises_is_the_cause_where_it_was_asked(bus):
     bus.respond("a", broken)
     for _ in range(2):
         with pytest.raises(RequestFailed, match="'a' failed: SystemExit: no") as failed:
-            bus.request("a")
+            bus.request("a", timeout=120)
         assert isinstance(failed.value.__cause__, SystemExit)
 
 
@@ -122,7 +122,7 @@ def test_questions_can_be_answered_by_threads_and_tasks_of_ones_own(bus):
             questions.close()
 
     server = started(lambda: asyncio.run(serve()))
-    assert bus.request("a.c", 41) == 42
+    assert bus.request("a.c", 41, timeout=120) == 42
     server.join(120)
 
 
@@ -132,15 +132,15 @@ def test_a_task_may_ask(bus):
     silent = bus.questions("silent")
 
     async def ask():
-        assert await bus.arequest("a", 1) == 2
+        assert await bus.arequest("a", 1, timeout=120) == 2
         with pytest.raises(RequestFailed, match="ZeroDivisionError"):
-            await bus.arequest("broken")
+            await bus.arequest("broken", timeout=120)
         with pytest.raises(NoResponder):
-            await bus.arequest("nobody")
+            await bus.arequest("nobody", timeout=120)
         with pytest.raises(WaitTimeout):
             await bus.arequest("silent", timeout=0.01)
         assert silent.get(0).abandoned
-        return await asyncio.gather(*[bus.arequest("a", n) for n in range(100)])
+        return await asyncio.gather(*[bus.arequest("a", n, timeout=120) for n in range(100)])
 
     assert asyncio.run(ask()) == list(range(1, 101))
 
@@ -191,7 +191,7 @@ def test_requests_and_publications_do_not_meet(bus):
     seen = []
     bus.subscribe("a", lambda _, value: seen.append(value))
     bus.respond("a", lambda _, value: value)
-    assert bus.request("a", 1) == 1
+    assert bus.request("a", 1, timeout=120) == 1
     assert bus.publish("a", 2) == 1
     assert seen == [2]
 
@@ -209,7 +209,7 @@ def test_each_of_many_requests_has_its_own_answer(bus):
 
     def ask(mine, numbers):
         for number in numbers:
-            mine[number] = bus.request("square", number, timeout=60)
+            mine[number] = bus.request("square", number, timeout=120)
 
     threads = [started(ask, mine, range(first, 1_000, 4)) for first, mine in enumerate(answers)]
     for thread in threads:

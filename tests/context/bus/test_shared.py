@@ -218,7 +218,7 @@ assert shared.open()[-1] == 99_999
 assert Shared.filled((3,), "i4", lambda a: a.fill(7)).open().tolist() == [7, 7, 7]
 sender, receiver = channel()
 sender.send("a", {"array": shared.open(), "bytes": b"abc"})
-message = receiver.receive(10)
+message = receiver.receive(120)
 assert message.value["array"].sum() == shared.open().sum() and bytes(message.value["bytes"]) == b"abc"
 print(os.readlink(f"/proc/self/fd/{shared.segment.fileno()}"))
 """

@@ -600,7 +600,7 @@ def test_a_call_that_waits_is_told_when_the_store_is_closed(server, join):
 
 def test_a_store_that_is_forgotten_ends_its_thread(server):
     before = len(ours())
-    store = RemoteStore(server.url, token="a")
+    store = RemoteStore(server.url, token="a", timeout=PATIENCE)
     store.wait_connected()
     del store
     # Its thread has it in its hand now and then.

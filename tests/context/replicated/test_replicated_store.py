@@ -594,6 +594,23 @@ def test_each_of_many_is_told_when_nobody_answers(servers: Servers) -> None:
     assert told == [None] * 4
 
 
+def test_a_call_that_changes_nothing_waits_for_a_leader_as_others_do(servers: Servers) -> None:
+    store = servers.another()
+    put(store, "k", 1)
+    head = servers.logs[0].head
+    asked: list[int] = []
+
+    def away_at_first(known: int) -> int:
+        asked.append(known)
+        if len(asked) < 3:
+            raise Away("there is no leader")
+        return head(known)
+
+    servers.logs[0].head = away_at_first  # type: ignore[method-assign]
+    assert store.apply((Write("none", removed=True),), ME, 1.0) == ()
+    assert len(asked) == 3
+
+
 def test_a_cluster_that_never_answers_is_said_at_the_opening() -> None:
     log = FakeLog()
     log.cut = True
