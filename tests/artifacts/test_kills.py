@@ -16,7 +16,7 @@ from framework0.workspace import Gate
 from tests.artifacts.conftest import files_in
 from tests.conftest import REPOSITORY
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("unmeasured")]
 
 VALUE = b"precious" * 300_000
 
@@ -32,7 +32,7 @@ def drive(*arguments, **env):
 
 
 def end(process):
-    out, _ = process.communicate(timeout=120)
+    out, _ = process.communicate(timeout=600)
     return process.returncode, out
 
 

@@ -161,7 +161,7 @@ def test_threads_that_write_the_same_at_once_agree(later, folder):
     made = []
 
     def work(number):
-        barrier.wait(30)
+        barrier.wait(300)
         made.extend(store.put(b"%d" % (count % 5) * 1000) for count in range(20))
 
     threads = [threading.Thread(target=work, args=(number,)) for number in range(8)]

@@ -526,7 +526,7 @@ def test_runs_at_once_fill_the_same_entries(space, work, ledger):
     ]
     environment = {**os.environ, "PYTHONPATH": ROOT}
     running = [subprocess.Popen(command, cwd=space.root, env=environment) for _ in range(3)]
-    assert [one.wait(60) for one in running] == [0, 0, 0]
+    assert [one.wait(600) for one in running] == [0, 0, 0]
     before = len(ledger())
     assert subprocess.run(command, cwd=space.root, env=environment, check=False).returncode == 0
     assert len(ledger()) == before

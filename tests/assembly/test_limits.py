@@ -17,9 +17,14 @@ from framework0.errors import RecipeError, UsageError
 from framework0.runner import Journal
 from framework0.workspace import find_workspace, holder
 
+PATIENCE = 300
+"""Seconds for what takes one, on a machine however busy."""
+
 SEAT = '''
 import fcntl, os, time
 from pathlib import Path
+
+from framework0.scriptlets import BaseScriptlet
 
 HERE = Path(__file__).parent
 
@@ -44,6 +49,16 @@ def flood(megabytes):
     for _ in range(megabytes * 10):
         os.write(1, b"y" * 99_999 + b"\\n")
     print("last words")
+
+
+class Stay(BaseScriptlet):
+    """Is over when there is a file, or when it is told to stop."""
+
+    def run(self, context, params):
+        while not (HERE / "go").exists():
+            if self.cancelled:
+                raise RuntimeError("told to stop")
+            time.sleep(0.02)
 
 
 def stuck():
@@ -80,17 +95,17 @@ SIX = "order: graph\nsteps:\n" + "".join(
 
 
 @pytest.mark.slow
-def test_eight_runs_in_eight_processes_never_use_more_than_two_slots(space):
+def test_eight_runs_in_eight_processes_never_use_more_than_two_slots(space, unmeasured):
     path = write(space, "six.yaml", SIX)
     runs = [
         subprocess.Popen(command(path), cwd=space.root, stderr=subprocess.PIPE) for _ in range(8)
     ]
-    told = [process.communicate(timeout=120)[1] for process in runs]
+    told = [process.communicate(timeout=PATIENCE)[1] for process in runs]
     assert [process.returncode for process in runs] == [0] * 8, told
 
 
 @pytest.mark.slow
-def test_killing_a_run_frees_its_slot_for_a_run_that_waits(space):
+def test_killing_a_run_frees_its_slot_for_a_run_that_waits(space, unmeasured):
     text = "steps:\n  - {{name: s, module: seats, function: sit, args: {{pool_size: 1, seconds: {}}}, pool: {{name: gpu, slots: 2}}}}\n"
     long, short = write(space, "long.yaml", text.format(600)), write(
         space, "short.yaml", text.format(0)
@@ -103,18 +118,17 @@ def test_killing_a_run_frees_its_slot_for_a_run_that_waits(space):
         second = subprocess.Popen(command(short), cwd=space.root)
         queue = space.state / "pools" / "gpu" / "queue"
         wait_until(lambda: queue.exists() and any(queue.iterdir()))
-        began = time.monotonic()
         os.killpg(first.pid, signal.SIGKILL)
-        assert second.wait(30) == 0
-        assert time.monotonic() - began < 5.0
+        # It would wait for ten minutes.
+        assert second.wait(PATIENCE) == 0
     finally:
         for process in filter(None, (first, second)):
             process.kill()
             process.wait()
 
 
-def wait_until(condition, seconds=30.0):
-    until = time.monotonic() + seconds
+def wait_until(condition):
+    until = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < until
         time.sleep(0.005)
@@ -158,7 +172,7 @@ FAST = """
 order: graph
 steps:
   - {name: bad, type: shell, command: ["false"]}
-  - {name: long, type: shell, command: [sleep, "60"]}
+  - {name: long, type: shell, command: [sleep, "600"]}
   - {name: after, type: shell, command: [echo, after], depends_on: [long]}
 finally:
   - {name: tidy, type: shell, command: [echo, tidied]}
@@ -171,7 +185,7 @@ def test_fail_fast_ends_a_run_at_its_first_failure(space, where):
     text = FAST if where == "option" else "fail_fast: true\n" + FAST
     began = time.monotonic()
     result = run_recipe(write(space, "r.yaml", text), workspace=space, fail_fast=where == "option")
-    assert time.monotonic() - began < 20.0
+    assert time.monotonic() - began < PATIENCE
     assert result.state == "failed"
     assert {name: step.state for name, step in result.steps.items()} == {
         "bad": "failed", "long": "cancelled", "after": "skipped", "tidy": "succeeded",
@@ -182,18 +196,20 @@ def test_fail_fast_ends_a_run_at_its_first_failure(space, where):
 @pytest.mark.slow
 def test_at_the_deadline_a_stuck_step_is_ended_and_the_run_has_failed(space):
     text = """
-deadline: 500ms
 steps:
   - {name: stuck, module: seats, function: stuck, executor: process}
 finally:
   - {name: tidy, type: shell, command: [echo, tidied]}
 """
-    began = time.monotonic()
-    result = run_recipe(write(space, "r.yaml", text), workspace=space)
-    assert time.monotonic() - began < 15.0
-    assert result.state == "failed"
-    assert result.steps["stuck"].failure.kind == "deadline"
-    assert result.steps["tidy"].state == "succeeded", result.steps["tidy"]
+    for seconds in (0.5, 4, 32, 256):
+        path = write(space, "r.yaml", f"deadline: {seconds}{text}")
+        result = run_recipe(path, workspace=space)
+        assert result.state == "failed"
+        assert result.steps["stuck"].failure.kind == "deadline"
+        assert result.steps["tidy"].state == "succeeded", result.steps["tidy"]
+        # On a busy machine it may not have begun by then.
+        if (space.root / "stuck.pid").exists():
+            break
     with pytest.raises(ProcessLookupError):
         os.kill(int((space.root / "stuck.pid").read_text()), 0)
 
@@ -202,8 +218,8 @@ finally:
 def test_a_resume_has_the_whole_deadline_again(space):
     text = """
 steps:
-  - {name: first, type: shell, command: [sleep, "1.2"]}
-  - {name: second, type: shell, command: [sleep, "1.2"]}
+  - {name: first, module: seats, function: sit, args: {pool_size: 1}}
+  - {name: second, module: seats, function: Stay}
 """
     result = run_recipe(write(space, "r.yaml", text), workspace=space, deadline=2.0)
     assert result.state == "failed"
@@ -213,6 +229,7 @@ steps:
     journal.close()
     assert history.decisions[-1, "halted"] == "the run's deadline of 2 s has passed"
     assert history.header.options["deadline"] == 2.0
+    (space.root / "go").touch()
     assert resume_run(result.id, workspace=space).ok
 
 

@@ -504,7 +504,7 @@ def test_nothing_is_recorded_after_the_end_however_the_threads_meet(run, history
           - {name: broken, module: steps, function: leave}
           - {name: never, module: steps, function: nothing, depends_on: [broken]}
     """
-    for _ in range(60):
+    for _ in range(30):
         recorded = history(run(text).id)
         assert recorded.summary.state == "failed"
         assert len(recorded.attempts) == 4

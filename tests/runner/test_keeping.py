@@ -214,7 +214,7 @@ def test_what_is_done_apart_and_breaks_ends_the_run():
         raise OSError("broken")
 
     apart(Run(), broken)
-    assert done.wait(30)
+    assert done.wait(300)
     assert str(told[0]) == "broken"
     apart(Run(), done.clear)
 

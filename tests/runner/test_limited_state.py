@@ -274,7 +274,7 @@ class AnyLimitedRun(AnyRun):
 
 
 TestAnyLimitedRun = AnyLimitedRun.TestCase
-TestAnyLimitedRun.settings = settings(max_examples=250, stateful_step_count=50, deadline=None)
+TestAnyLimitedRun.settings = settings(max_examples=170, stateful_step_count=50, deadline=None)
 
 
 @given(recipes(), st.integers(1, 3))

@@ -317,4 +317,4 @@ class AnyPausingRun(AnyRun):
 
 
 TestAnyPausingRun = AnyPausingRun.TestCase
-TestAnyPausingRun.settings = settings(max_examples=250, stateful_step_count=60, deadline=None)
+TestAnyPausingRun.settings = settings(max_examples=170, stateful_step_count=60, deadline=None)

@@ -370,7 +370,7 @@ class AnyRun(RuleBasedStateMachine):
 
 
 TestAnyRun = AnyRun.TestCase
-TestAnyRun.settings = settings(max_examples=250, stateful_step_count=50, deadline=None)
+TestAnyRun.settings = settings(max_examples=170, stateful_step_count=50, deadline=None)
 
 
 @given(recipes())

@@ -78,7 +78,7 @@ def python():
         }
         command = [sys.executable, "-c", program, *map(str, arguments)]
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=60, env=plain, check=False
+            command, capture_output=True, text=True, timeout=300, env=plain, check=False
         )
         assert done.returncode == 0, done.stderr
         return done.stdout

@@ -55,7 +55,7 @@ def _read_lines(process, at_least):
     """Read from the pipe until that many lines came (or it ended); return the whole lines."""
     received = b""
     while received.count(b"\n") < at_least:
-        ready, _, _ = select.select([process.stdout], [], [], 20)
+        ready, _, _ = select.select([process.stdout], [], [], 300)
         assert ready, "the writer is stuck"
         part = process.stdout.read(65536)
         if not part:
@@ -148,7 +148,7 @@ def test_eight_processes_share_a_journal_without_one_lock_error_or_lost_row(path
         )
         for number in range(8)
     ]
-    errors = [worker.communicate(timeout=120)[1] for worker in workers]
+    errors = [worker.communicate(timeout=600)[1] for worker in workers]
     assert errors == [""] * 8
     assert [worker.returncode for worker in workers] == [0] * 8
     journal = Journal(path)

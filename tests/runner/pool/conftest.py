@@ -73,6 +73,14 @@ def pool(tmp_path):
     bench.executor.close()
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory):
+    """A pool for all tests of a module that change nothing about it."""
+    bench = PoolBench(tmp_path_factory.mktemp("pool"))
+    yield bench
+    bench.executor.close()
+
+
 @pytest.fixture
 def gate(tmp_path):
     """Return a maker of FIFOs: a step that opens one waits there for the test."""
