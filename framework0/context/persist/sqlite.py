@@ -22,7 +22,7 @@ from framework0.logs import get_logger
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from pathlib import Path
     from typing import Any, Final
 
@@ -96,13 +96,18 @@ class SQLiteStore(Keeping):
         """Return the present keys."""
         self._present()
         with self._state:
-            return [*self._cache.entries]
+            keys = [*self._cache.entries]
+            over = self._over()
+        return [key for key in keys if key not in over] if over else keys
 
     def entries(self) -> dict[str, Entry]:
         """Return all present entries as one consistent picture."""
         self._present()
         with self._state:
-            return self._cache.entries.copy()
+            entries = self._cache.entries.copy()
+            for key in self._over():
+                entries.pop(key, None)
+            return entries
 
     def at(self, version: int) -> dict[str, Any]:
         """Return the values as they were at ``version``."""
@@ -300,6 +305,13 @@ class SQLiteStore(Keeping):
             self._look()
         if self._ends and self._is_something_over():
             self.expire()
+
+    def _over(self) -> Collection[str]:
+        """Return the keys whose time is over, but whose removal is just being written, or cannot be."""
+        if not self._ends:
+            return ()
+        now = monotonic()
+        return {key for key, end in self._ends.items() if end <= now}
 
     def _check_happened(self, version: int) -> None:
         if version > self._cache.version:

@@ -127,6 +127,30 @@ def test_a_value_ends_while_nobody_has_the_file_open(open_store, monkeypatch):
     assert (ended.key, ended.removed, ended.who, ended.old) == ("a", True, "expiry", 1)
 
 
+@pytest.mark.parametrize("how", ["being written", "cannot be written"])
+def test_what_is_over_is_not_listed_while_its_end_is_not_in_the_file(open_store, monkeypatch, how):
+    store = open_store()
+    write, begun, go_on = store._write, threading.Event(), threading.Event()
+
+    def slowly(*args):
+        begun.set()
+        assert go_on.wait(SECONDS)
+        if how == "cannot be written":
+            raise StoreError("the disk is full")
+        write(*args)
+
+    store.apply((Write("a", 1, ttl=0.05), Write("b", 2)), BY, time())
+    monkeypatch.setattr(store, "_write", slowly)
+    # The store's own thread has begun to remove it, and is held there.
+    assert begun.wait(SECONDS)
+    monkeypatch.setattr(store, "_is_something_over", lambda: False)
+    assert store.get("a") is None
+    assert store.keys() == ["b"]
+    assert list(store.entries()) == ["b"]
+    monkeypatch.undo()
+    go_on.set()
+
+
 def test_two_stores_on_one_file_see_each_other_s_commits_with_their_next_read(open_store):
     one, other = open_store(), open_store()
     assert one.epoch() == other.epoch()
