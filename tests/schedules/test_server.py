@@ -16,6 +16,9 @@ HOUR = 3_600
 
 pytestmark = pytest.mark.slow
 
+# The processes of runs do here what they do in every test; the server itself is measured anyway.
+unmeasured = pytest.mark.usefixtures("unmeasured")
+
 
 def test_a_due_time_becomes_one_run_that_says_where_it_comes_from(world):
     world.add(
@@ -73,6 +76,7 @@ def test_inputs_that_have_become_wrong_and_a_lost_recipe_are_told(world):
     assert "gone.yaml" in world.firing(60, "lost").note
 
 
+@unmeasured
 def test_overlap_skip_leaves_out_what_is_due_while_a_run_goes_on(world, gate):
     world.add(recipe="waiting.yaml", overlap="skip")
     server = world.server()
@@ -90,6 +94,7 @@ def test_overlap_skip_leaves_out_what_is_due_while_a_run_goes_on(world, gate):
     assert world.notes() == ["began", "began"]
 
 
+@unmeasured
 def test_overlap_queue_runs_one_after_another(world, gate):
     world.add(recipe="waiting.yaml", overlap="queue")
     server = world.server()
@@ -107,6 +112,7 @@ def test_overlap_queue_runs_one_after_another(world, gate):
     assert world.notes() == ["began"] * 3
 
 
+@unmeasured
 def test_overlap_allow_runs_them_side_by_side_up_to_the_bound(world, gate):
     world.add(recipe="waiting.yaml", overlap="allow")
     server = world.server(most_runs=2)
@@ -126,6 +132,7 @@ def test_overlap_allow_runs_them_side_by_side_up_to_the_bound(world, gate):
     assert sorted(run.state for run in world.runs().values()) == ["cancelled"] * 3
 
 
+@unmeasured
 def test_overlap_cancel_previous_ends_the_run_before_and_what_waits(world, gate):
     world.add(recipe="waiting.yaml", overlap="cancel-previous")
     server = world.server()
@@ -145,6 +152,7 @@ def test_overlap_cancel_previous_ends_the_run_before_and_what_waits(world, gate)
     assert [event.kind for event in world.events].count("stopping") == 1
 
 
+@unmeasured
 @pytest.mark.parametrize(
     ("policy", "expected"),
     [
@@ -170,6 +178,7 @@ def test_what_nobody_was_there_for_is_missed_or_caught_up_as_asked(world, policy
     assert len(world.decisions()) == 3
 
 
+@unmeasured
 def test_an_hour_forward_is_no_storm_and_an_hour_back_fires_nothing_twice(world):
     world.add(timing=Timing(every=600.0, anchor=world.now), catch_up="none")
     server = world.server()
@@ -191,6 +200,7 @@ def test_an_hour_forward_is_no_storm_and_an_hour_back_fires_nothing_twice(world)
     assert "the clock was set back" in trouble
 
 
+@unmeasured
 def test_thirty_days_forward_and_back_is_neither_a_storm_nor_silence(world):
     world.add(timing=Timing("0 13 * * *"), catch_up="latest")
     server = world.server()
@@ -206,6 +216,7 @@ def test_thirty_days_forward_and_back_is_neither_a_storm_nor_silence(world):
     assert len(world.notes()) == 5
 
 
+@unmeasured
 def test_a_machine_that_slept_is_told_apart_from_a_server_that_was_not_there(world):
     world.add(catch_up="none")
     server = world.server()
@@ -219,6 +230,7 @@ def test_a_machine_that_slept_is_told_apart_from_a_server_that_was_not_there(wor
     world.await_ends(server)
 
 
+@unmeasured
 def test_changes_are_taken_up_while_serving(world):
     from framework0.schedules import Store
 
@@ -240,6 +252,7 @@ def test_changes_are_taken_up_while_serving(world):
     others.close()
 
 
+@unmeasured
 def test_what_waits_of_a_removed_schedule_does_not_run(world, gate):
     world.add(recipe="waiting.yaml", overlap="queue")
     server = world.server()
@@ -255,6 +268,7 @@ def test_what_waits_of_a_removed_schedule_does_not_run(world, gate):
     assert world.notes() == ["began"]
 
 
+@unmeasured
 def test_a_closing_server_starts_nothing_and_a_new_one_carries_out_what_waits(world, gate):
     world.add(recipe="waiting.yaml", overlap="queue")
     server = world.server()
@@ -277,6 +291,7 @@ def test_a_closing_server_starts_nothing_and_a_new_one_carries_out_what_waits(wo
     assert world.decisions() == [(60, "fired"), (120, "fired"), (180, "fired")]
 
 
+@unmeasured
 def test_a_run_whose_process_cannot_be_started_is_told(world):
     world.add()
     server = world.server()
@@ -286,6 +301,7 @@ def test_a_run_whose_process_cannot_be_started_is_told(world):
     assert "no process could be started" in world.firing(60).note
 
 
+@unmeasured
 @pytest.mark.parametrize(
     ("program", "note"),
     [("exit 7", "exit code 7 before"), ("kill -KILL $$", "SIGKILL before"), ("echo oh >&2", "oh")],
@@ -300,6 +316,7 @@ def test_a_process_that_ends_before_its_run_begins_is_told(world, program, note)
     assert note in world.firing(60).note
 
 
+@unmeasured
 def test_nothing_is_started_that_cannot_be_recorded(world):
     world.add()
     server = world.server()
@@ -319,6 +336,7 @@ def test_nothing_is_started_that_cannot_be_recorded(world):
     assert world.decisions() == [(60, "fired")]
 
 
+@unmeasured
 def test_a_zone_that_has_gone_stops_no_other_schedule_and_is_told_once(world):
     world.add("gone", timing=Timing("* * * * *", "Europe/Gone"))
     world.add()
@@ -331,6 +349,7 @@ def test_a_zone_that_has_gone_stops_no_other_schedule_and_is_told_once(world):
     assert [event.schedule for event in troubles] == ["gone"]
 
 
+@unmeasured
 def test_files_of_schedules_are_their_owners_only(world):
     world.add()
     server = world.server()

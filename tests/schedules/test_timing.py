@@ -108,7 +108,7 @@ def nights(draw):
 
 
 @pytest.mark.slow
-@settings(max_examples=150)
+@settings(max_examples=70)
 @given(nights(), MINUTES, HOURS, DATES, DAYS)
 def test_a_cron_expression_is_due_as_documented_in_every_night(night, minute, hour, date, day):
     zone, start = night
@@ -120,7 +120,7 @@ def test_a_cron_expression_is_due_as_documented_in_every_night(night, minute, ho
 
 
 @pytest.mark.slow
-@settings(max_examples=100)
+@settings(max_examples=50)
 @given(nights(), MINUTES, HOURS, st.floats(0, 86_400))
 def test_due_times_are_the_same_wherever_the_counting_begins(night, minute, hour, later):
     zone, start = night

@@ -98,54 +98,52 @@ NAMES = ["../x", "a/../../x", "/x", "C:/x", "C:x", "..\\x", "a\\b", "x\0y", "x\n
          "d/" * 60 + "x", "..", "a/..", "é" * 120]  # fmt: skip
 
 HOSTILE = {
-    **{f"zip {name[:9]!r}": ("zip", zipped(("ok", b"1"), (name, b"2"))) for name in NAMES},
+    **{f"zip {name[:9]!r}": lambda name=name: zipped(("ok", b"1"), (name, b"2")) for name in NAMES},
     **{
-        f"tar {name[:9]!r}": ("tar", tarred(("ok", b"1"), (name, b"2")))
+        f"tar {name[:9]!r}": lambda name=name: tarred(("ok", b"1"), (name, b"2"))
         for name in NAMES
         if "\0" not in name
     },
-    "zip twice": ("zip", zipped(("a", b"1"), ("A", b"2"))),
-    "zip twice by accents": ("zip", zipped(("é", b"1"), ("e\u0301", b"2"))),
-    "zip file and folder": ("zip", zipped(("a", b"1"), ("a/b", b"2"))),
-    "zip folder and file": ("zip", zipped(("a/b", b"1"), ("a", b"2"))),
-    "zip link": ("zip", zipped(("a", b"/etc/passwd"), mode=stat.S_IFLNK | 0o777)),
-    "zip device": ("zip", zipped(("a", b""), mode=stat.S_IFCHR | 0o666)),
-    "zip bomb": ("zip", zipped(("a", bytes(20_000_000)))),
-    "zip of many": ("zip", zipped(*((f"f{n}", b"") for n in range(10_001)))),
-    "zip that is none": ("zip", b"PK\x03\x04" + bytes(100)),
-    "zip cut": ("zip", zipped(("a", b"x" * 1000))[:-30]),
-    "tar link": ("tar", tarred(("a", b""), kind=tarfile.SYMTYPE, link="/etc")),
-    "tar hard link": ("tar", tarred(("a", b""), kind=tarfile.LNKTYPE, link="/etc/passwd")),
-    "tar device": ("tar", tarred(("a", b""), kind=tarfile.CHRTYPE)),
-    "tar fifo": ("tar", tarred(("a", b""), kind=tarfile.FIFOTYPE)),
-    "tar twice": ("tar", tarred(("a", b"1"), ("a", b"2"))),
-    "tar cut": ("tar", tarred(("a", b"x" * 5000))[:2000]),
-    "tar that is none": ("tar", b"x" * 2000),
-    "tar of many": ("tar", tarred(*((f"f{n}", b"") for n in range(10_001)))),
-    "tar header": ("tar", header_of(4 * 1024 * 1024)),
-    "tar.gz header bomb": ("tar.gz", gzip.compress(header_of(8 * 1024**3 - 1))),
-    "tar.gz bomb": ("tar.gz", gzip.compress(tarred(("a", bytes(20_000_000))))),
-    "tar.bz2 bomb": ("tar.bz2", bz2.compress(tarred(("a", bytes(20_000_000))))),
-    "tar.xz bomb": ("tar.xz", lzma.compress(tarred(("a", bytes(20_000_000))))),
-    "tar.gz that is none": ("tar.gz", b"\x1f\x8b" + bytes(50)),
-    "tar.xz that is none": ("tar.xz", b"\xfd7zXZ\0" + bytes(50)),
-    "tar.bz2 cut": ("tar.bz2", bz2.compress(tarred(("a", os.urandom(100_000))))[:50_000]),
-    "tar.gz cut": ("tar.gz", gzip.compress(tarred(("a", os.urandom(100_000))))[:50_000]),
+    "zip twice": lambda: zipped(("a", b"1"), ("A", b"2")),
+    "zip twice by accents": lambda: zipped(("é", b"1"), ("e\u0301", b"2")),
+    "zip file and folder": lambda: zipped(("a", b"1"), ("a/b", b"2")),
+    "zip folder and file": lambda: zipped(("a/b", b"1"), ("a", b"2")),
+    "zip link": lambda: zipped(("a", b"/etc/passwd"), mode=stat.S_IFLNK | 0o777),
+    "zip device": lambda: zipped(("a", b""), mode=stat.S_IFCHR | 0o666),
+    "zip bomb": lambda: zipped(("a", bytes(20_000_000))),
+    "zip of many": lambda: zipped(*((f"f{n}", b"") for n in range(10_001))),
+    "zip that is none": lambda: b"PK\x03\x04" + bytes(100),
+    "zip cut": lambda: zipped(("a", b"x" * 1000))[:-30],
+    "tar link": lambda: tarred(("a", b""), kind=tarfile.SYMTYPE, link="/etc"),
+    "tar hard link": lambda: tarred(("a", b""), kind=tarfile.LNKTYPE, link="/etc/passwd"),
+    "tar device": lambda: tarred(("a", b""), kind=tarfile.CHRTYPE),
+    "tar fifo": lambda: tarred(("a", b""), kind=tarfile.FIFOTYPE),
+    "tar twice": lambda: tarred(("a", b"1"), ("a", b"2")),
+    "tar cut": lambda: tarred(("a", b"x" * 5000))[:2000],
+    "tar that is none": lambda: b"x" * 2000,
+    "tar of many": lambda: tarred(*((f"f{n}", b"") for n in range(101))),
+    "tar header": lambda: header_of(4 * 1024 * 1024),
+    "tar.gz header bomb": lambda: gzip.compress(header_of(8 * 1024**3 - 1)),
+    "tar.gz bomb": lambda: gzip.compress(tarred(("a", bytes(20_000_000)))),
+    "tar.bz2 bomb": lambda: bz2.compress(tarred(("a", bytes(20_000_000)))),
+    "tar.xz bomb": lambda: lzma.compress(tarred(("a", bytes(20_000_000)))),
+    "tar.gz that is none": lambda: b"\x1f\x8b" + bytes(50),
+    "tar.xz that is none": lambda: b"\xfd7zXZ\0" + bytes(50),
+    "tar.bz2 cut": lambda: bz2.compress(tarred(("a", os.urandom(100_000))))[:50_000],
+    "tar.gz cut": lambda: gzip.compress(tarred(("a", os.urandom(100_000))))[:50_000],
 }
+"""What makes each archive, of the kind that its name begins with: made when it is tried, since some are large."""
+
+BOUNDS = {"tar of many": {"max_files": 100}}
+"""A tar is unpacked up to its bound; the usual one, of 10,000 files, is that of the zip."""
 
 
-SLOW = {"tar of many"}
-
-
-@pytest.mark.parametrize(
-    "name",
-    [pytest.param(name, marks=[pytest.mark.slow] if name in SLOW else []) for name in HOSTILE],
-)
+@pytest.mark.parametrize("name", HOSTILE)
 def test_a_hostile_archive_leaves_nothing_anywhere(do, space, name):
-    kind, content = HOSTILE[name]
-    (space / f"x.{kind}").write_bytes(content)
+    kind = name.split()[0]
+    (space / f"x.{kind}").write_bytes(HOSTILE[name]())
     with pytest.raises(RefusedError) as told:
-        do("files", action="unpack", path=f"x.{kind}", to="out")
+        do("files", action="unpack", path=f"x.{kind}", to="out", **BOUNDS.get(name, {}))
     assert str(told.value).isprintable()
     assert f"x.{kind}" in str(told.value)
     assert sorted(os.listdir(space)) == [".framework0", f"x.{kind}"]
