@@ -22,7 +22,7 @@ from framework0.errors import (
     ValueRefused,
 )
 from framework0.runner import Journal
-from framework0.stepengine import reset_instance, standing_of
+from framework0.stepengine import from_here, reset_instance, standing_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -103,10 +103,11 @@ class MachineStep:
         if standing.engine in COMPLETE:
             reset_instance(self._instance)
         elif standing.engine not in ("INACTIVE", "STARTUP"):
+            there = from_here(self._instance)
             raise UsageError(
                 f"the machine {name} is in the middle of run {standing.run or 'of no name'}, at "
-                f"{standing.node} in {standing.state}: `framework0 step resume {self._instance}` goes on "
-                f"with that, `framework0 step reset {self._instance}` gives it up"
+                f"{standing.node} in {standing.state}: `framework0 step resume {there}` goes on "
+                f"with that, `framework0 step reset {there}` gives it up"
             )
         params: Mapping[str, Any] = self._args["params"]
 

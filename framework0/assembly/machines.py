@@ -21,6 +21,7 @@ from framework0.stepengine import (
     Engine,
     EngineOptions,
     StepParameters,
+    from_here,
     standing_of,
 )
 from framework0.workspace import is_id
@@ -274,7 +275,8 @@ def refuse_machine(header: RunHeader) -> None:
     """Raise :class:`~framework0.errors.UsageError` for the run of a machine, which only its engine goes on with."""
     machine = header.options.get("machine")
     if machine is not None:
+        instance = from_here(machine["instance"])
         raise UsageError(
-            f"run {header.run_id} is of a machine: `framework0 step resume {machine['instance']}` goes on "
-            f"with it, `framework0 step reset {machine['instance']}` has it begin anew"
+            f"run {header.run_id} is of a machine: `framework0 step resume {instance}` goes on "
+            f"with it, `framework0 step reset {instance}` has it begin anew"
         )

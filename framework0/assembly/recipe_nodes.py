@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from framework0.assembly.machines import WORKSPACE_VARIABLE, parameter_file
 from framework0.errors import StepCancelled, StepError, UsageError
-from framework0.stepengine import StepNode
+from framework0.stepengine import StepNode, in_shell
 from framework0.workspace import find_workspace, is_id
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class RunRecipe(StepNode):
         if result.state == "paused":
             raise StepError(
                 f"the recipe's run {result.id} is paused: `framework0 continue {result.id}`, then "
-                f"`framework0 step resume {self.instance}`"
+                f"`framework0 step resume {in_shell(str(self.instance))}`"
             )
         if not result.ok:
             raise StepError(

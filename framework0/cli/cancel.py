@@ -83,7 +83,7 @@ def _stop(run_id: str, arguments: Namespace, space: Workspace, journal: Journal)
             f"`framework0 cancel --force {run_id}` kills it"
         )
         return EXIT_RUN_FAILED
-    print(f"run {run_id} {_ending(_state_of(journal, run_id), run_id)}")
+    print(f"run {run_id} {_ending(_state_of(journal, run_id), run_id, journal)}")
     return EXIT_OK
 
 
@@ -138,12 +138,17 @@ def _state_of(journal: Journal, run_id: str) -> str:
     return next(run.state for run in journal.runs() if run.run_id == run_id)
 
 
-def _ending(state: str, run_id: str) -> str:
-    """Return how a run ended that had been told to stop."""
+def _ending(state: str, run_id: str, journal: Journal | None = None) -> str:
+    """Return how a run ended that had been told to stop; ``journal`` knows whether it is of a machine."""
     if state == "succeeded":
         return "succeeded before it could be stopped"
     how = "was killed and is interrupted" if state == "interrupted" else state
-    return f"{how}: `framework0 resume {run_id}` goes on from there"
+    machine = None if journal is None else journal.read(run_id).header.options.get("machine")
+    if machine is None:
+        return f"{how}: `framework0 resume {run_id}` goes on from there"
+    from framework0.stepengine import from_here
+
+    return f"{how}: `framework0 step resume {from_here(machine['instance'])}` goes on from there"
 
 
 def _ended(folder: Path, run_id: str, patience: float, arguments: Namespace) -> bool:

@@ -78,9 +78,11 @@ def _of_run(arguments: Namespace) -> Flow:
         story = RunStory(journal.read(run_id))
     if story.machine is not None:
         from framework0.errors import UsageError
+        from framework0.stepengine import from_here
 
+        instance = from_here(story.machine["instance"])
         raise UsageError(
-            f"run {run_id} is of a machine: `framework0 step draw {story.machine['instance']}` draws it"
+            f"run {run_id} is of a machine: `framework0 step draw {instance}` draws it"
         )
     if story.plan is None:
         raise WorkspaceError(

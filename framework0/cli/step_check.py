@@ -6,7 +6,7 @@ running could tell is said to be unknown. Exit code 3 when something is wrong.
 
 examples:
   framework0 step check machines/press
-  framework0 step check octo/modules/step_engine_library/deployment --strict
+  framework0 step check octo/modules/step_engine_library/service_deployment --strict
   framework0 step check machines/press --json
 """
 

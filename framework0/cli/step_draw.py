@@ -58,7 +58,7 @@ def execute(arguments: Namespace) -> int:
 def _picture(folder: str, machine: Machine) -> Picture:
     from framework0.cli.troubles import say
     from framework0.errors import LibraryError
-    from framework0.stepengine import read_library
+    from framework0.stepengine import in_shell, read_library
     from framework0.visualization import picture_of
 
     library = read_library(machine.library)
@@ -67,7 +67,7 @@ def _picture(folder: str, machine: Machine) -> Picture:
     wrong = [problem for problem in library.problems if problem.severity == "error"]
     if wrong:
         files = sorted({os.path.basename(one.place.file) for one in wrong if one.place is not None})
-        say(f"not drawn: {', '.join(files)}; `framework0 step check {folder}` says why")
+        say(f"not drawn: {', '.join(files)}; `framework0 step check {in_shell(folder)}` says why")
     nodes = {node.name: node for node in library.nodes}
     first = machine.told("first_step_node")
     return picture_of(
@@ -85,13 +85,28 @@ def _marks(machine: Machine) -> Marks:
 
     if machine.file is None:
         return Marks()
+    now = _now(os.path.dirname(machine.file))
     record = machine.group("step_engine")
     engine = machine.told("step_engine_state")
-    node = machine.told("current_step_node")
+    # At its end it stands nowhere any more.
+    node = "" if now == "succeeded" else machine.told("current_step_node")
     state = machine.told("current_step_state") or engine
     counts = [record.get(word) for word in ("visits", "arrows")]
     visits, taken = (found if isinstance(found, dict) else {} for found in counts)
-    return Marks(engine, node, state, visits, taken)
+    how = {"stopped": "cancelled"}.get(now, now)
+    if how not in ("failed", "paused", "cancelled", "interrupted"):
+        return Marks(engine, node, state, visits, taken)
+    return Marks(engine, node, state, visits, taken, how)
+
+
+def _now(instance: str) -> str:
+    """Return how the machine is at this moment, which its file alone does not tell."""
+    from pathlib import Path
+
+    from framework0.cli.step_status import now_of
+    from framework0.stepengine import standing_of
+
+    return now_of(standing_of(Path(os.path.abspath(instance))))
 
 
 def _drawn(picture: Picture, form: str) -> str:

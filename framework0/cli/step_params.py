@@ -119,18 +119,16 @@ def _inside(found: Any, key: str, file: str) -> Any:
 def documented_main(argv: Sequence[str] | None = None) -> int:
     """Be ``octo_step_engine_parameters.py`` and ``scriptlet_step_engine_params.py``."""
     import sys
-    from argparse import ArgumentParser, RawDescriptionHelpFormatter
 
+    from framework0.cli.helptext import VerbParser
     from framework0.cli.troubles import reported
 
     script = Path(sys.argv[0]).name
     examples = (__doc__ or "").replace("framework0 step params", f"./{script}")
-    parser = ArgumentParser(
+    parser = VerbParser(
         prog=script,
         description="Read and change the parameters of a step engine's instance."
         + examples.partition("of an instance.")[2],
-        formatter_class=RawDescriptionHelpFormatter,
-        allow_abbrev=False,
     )
     _configure(parser)
     return reported(lambda: execute(parser.parse_args(argv)))

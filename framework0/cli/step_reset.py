@@ -47,7 +47,7 @@ def execute(arguments: Namespace) -> int:
     """Reset the machine, after having asked, and say so."""
     from framework0.cli.step_status import now_of
     from framework0.errors import UsageError
-    from framework0.stepengine import reset_instance, standing_of
+    from framework0.stepengine import in_shell, reset_instance, standing_of
 
     if arguments.keep and not arguments.forget:
         raise UsageError("--keep goes with --forget: without it, every group is kept")
@@ -60,20 +60,23 @@ def execute(arguments: Namespace) -> int:
             holder=str(standing.running),
         )
     if not arguments.yes:
-        _ask(f"{instance.name} ({now_of(standing)}, {standing.visit} visits)", arguments)
+        visits = f"{standing.visit:,} visit{'' if standing.visit == 1 else 's'}"
+        _ask(f"{instance.name} ({now_of(standing)}, {visits})", arguments)
     reset_instance(instance, arguments.keep if arguments.forget else None)
-    print(f"machine {instance.name} begins anew with `framework0 step run {arguments.instance}`")
+    run = f"`framework0 step run {in_shell(arguments.instance)}`"
+    print(f"machine {instance.name} begins anew with {run}")
     return EXIT_OK
 
 
 def _ask(what: str, arguments: Namespace) -> None:
     """Ask a person, and raise unless they agree; nobody there is no agreement."""
     from framework0.cli.streams import is_terminal
+    from framework0.stepengine import in_shell
 
     if not is_terminal(sys.stdin):
         raise RefusedError(
             f"{what} would forget where it stands: say --yes, as in "
-            f"`framework0 step reset {arguments.instance} --yes`"
+            f"`framework0 step reset {in_shell(arguments.instance)} --yes`"
         )
     print(f"have machine {what} begin anew? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):

@@ -130,17 +130,37 @@ def _run(arguments: Namespace, options: MachineOptions, space: Workspace) -> int
 
 
 def _explained(session: MachineSession, arguments: Namespace) -> Ended:
-    """Run it; when somebody else does, tell what can be done about that."""
-    from framework0.errors import LockHeld
+    """Run it; when the file fails, or somebody else runs it, tell what can be done about that."""
+    from framework0.errors import LockHeld, WorkspaceError
+    from framework0.stepengine import in_shell
 
+    instance = in_shell(arguments.instance)
     try:
         return session.run()
-    except LockHeld as held:
-        raise LockHeld(
-            f"{arguments.instance} is run by {held.holder}: watch it with "
-            f"`framework0 step status {arguments.instance}`, or end it with `framework0 cancel`",
-            holder=held.holder,
-        ) from None
+    except WorkspaceError as error:
+        if session.record.run:
+            # It has begun, so that it stands somewhere.
+            resume = f"`framework0 step resume {instance}`"
+            error.args = (f"{error}; once that is mended, {resume} goes on",)
+        elif isinstance(error, LockHeld):
+            raise LockHeld(
+                f"{arguments.instance} is run by {error.holder}: watch it with "
+                f"`framework0 step status {instance}`, or end it with `{_cancel(session)}`",
+                holder=error.holder,
+            ) from None
+        raise
+
+
+def _cancel(session: MachineSession) -> str:
+    """Return the command that ends the engine that runs the instance now."""
+    from framework0.errors import Framework0Error
+    from framework0.stepengine import standing_of
+
+    try:
+        return f"framework0 cancel {standing_of(session.instance).run}".rstrip()
+    except Framework0Error:
+        # Its file cannot be read just now, and who runs it is told all the same.
+        return "framework0 cancel"
 
 
 def _exit_code(session: MachineSession, ended: Ended, received: str | None) -> int:
@@ -176,12 +196,19 @@ def _last_word(
 
 
 def _ending(arguments: Namespace, ended: Ended, seconds: float) -> list[str]:
+    from framework0.stepengine import in_shell
+
     name = Path(os.path.abspath(arguments.instance)).name
     visits = f"{ended.visit:,} visit{'' if ended.visit == 1 else 's'}"
-    resume = f"`framework0 step resume {arguments.instance}`"
+    instance = in_shell(arguments.instance)
+    resume = f"`framework0 step resume {instance}`"
     lines = [f"machine {name} {ended.state}: {visits} so far, {seconds:.3g} s"]
     if ended.state == "PAUSED":
         lines.append(f"paused {paused_at(ended.paused_at, ended.node, ended.step_state)}")
+        if ended.paused_at == "step":
+            lines.append(
+                f"to make the next step:  `framework0 step resume {instance} --single-step`"
+            )
         lines.append(f"to go on with it:       {resume}")
     elif ended.state == "CANCELLED":
         lines.append(f"it stands at {ended.node} in {ended.step_state}")
@@ -194,7 +221,7 @@ def _ending(arguments: Namespace, ended: Ended, seconds: float) -> list[str]:
             lines.append(f"    at {ended.error.where}")
         lines.append(f"what its nodes printed: `framework0 logs {ended.run}`")
         lines.append(f"once it is mended:      {resume}")
-        lines.append(f"to begin anew:          `framework0 step reset {arguments.instance}`")
+        lines.append(f"to begin anew:          `framework0 step reset {instance}`")
     return lines
 
 

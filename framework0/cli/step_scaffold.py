@@ -35,7 +35,7 @@ def configure(parser: ArgumentParser) -> None:
 
 def execute(arguments: Namespace) -> int:
     """Write the files and name them."""
-    from framework0.stepengine import scaffold, write_scaffold
+    from framework0.stepengine import in_shell, scaffold, write_scaffold
 
     files = scaffold(_text(arguments.file), arguments.file)
     write_scaffold(files, arguments.into)
@@ -50,7 +50,8 @@ def execute(arguments: Namespace) -> int:
         print(one_line(os.path.join(arguments.into, name)))
     count = len(files)
     print(f"{arguments.into}: {count:,} node file{'' if count == 1 else 's'}")
-    print(f"fill in step_execute and step_advance, then: framework0 step check {arguments.into}")
+    check = f"`framework0 step check {in_shell(arguments.into)}`"
+    print(f"fill in step_execute and step_advance, then: {check}")
     return EXIT_OK
 
 

@@ -25,6 +25,14 @@ SHOWN_NODES: Final = 20
 """Nodes listed with how often they were visited, those visited last; ``--json`` has them all."""
 
 
+_NOT_GOING_ON: Final = {
+    "INACTIVE": "not begun",
+    "STARTUP": "not begun",
+    "COMPLETE_SUCCESS": "succeeded",
+    "COMPLETE_ERROR": "failed",
+}
+
+
 def configure(parser: ArgumentParser) -> None:
     """Add the arguments of ``step status``."""
     parser.add_argument(
@@ -57,13 +65,13 @@ def now_of(standing: Standing) -> str:
     """Return in a word how the machine is at this moment: the truth, where the file only has the last news."""
     if standing.running is not None:
         return "running"
-    if standing.engine == "COMPLETE_SUCCESS":
-        return "succeeded"
-    if standing.engine == "COMPLETE_ERROR":
-        return "failed"
+    if standing.engine != "RUNNING":
+        return _NOT_GOING_ON.get(standing.engine, "unclear")
     if standing.paused:
         return "paused"
-    return "interrupted" if standing.run and standing.engine == "RUNNING" else "not begun"
+    if standing.stopped:
+        return "stopped"
+    return "interrupted" if standing.run else "not begun"
 
 
 def standing_facts(standing: Standing) -> dict[str, Any]:
@@ -80,6 +88,7 @@ def standing_facts(standing: Standing) -> dict[str, Any]:
         "visit": standing.visit,
         "attempt": standing.attempt,
         "paused": dict(standing.paused) or None,
+        "stopped": standing.stopped or None,
         "last_error": dict(standing.last_error) or None,
         "visits": dict(standing.visits),
         "arrows": dict(standing.arrows),
@@ -102,8 +111,12 @@ def _lines(standing: Standing, instance: str) -> Iterator[str]:
     elif now == "paused":
         where = paused_at(str(standing.paused.get("at")), standing.node, standing.state)
         yield f"  paused   {where}, since {standing.paused.get('since', 'some time')}"
+    elif now == "stopped":
+        yield f"  stopped  by Ctrl-C or `framework0 cancel`, at {standing.stopped}"
     elif now == "interrupted":
         yield "  its process is gone and left it there"
+    elif now == "unclear":
+        yield f"  unclear  {standing.engine!r:.60} is no state of the engine: somebody has written it there"
     if now == "failed":
         yield from _error_lines(standing)
     yield from _visit_lines(standing)
@@ -129,12 +142,15 @@ def _visit_lines(standing: Standing) -> Iterator[str]:
         yield f"  … and {len(visits) - SHOWN_NODES} more nodes: --json has them all"
 
 
-def _next_steps(now: str, instance: str, run: str) -> Iterator[str]:
+def _next_steps(now: str, folder: str, run: str) -> Iterator[str]:
+    from framework0.stepengine import in_shell
+
+    instance = in_shell(folder)
     if now == "not begun":
         yield f"to run it:        `framework0 step run {instance}`"
-    if now in ("paused", "interrupted", "failed"):
+    if now in ("paused", "stopped", "interrupted", "failed"):
         yield f"to go on with it: `framework0 step resume {instance}`"
-    if now in ("succeeded", "failed"):
+    if now in ("succeeded", "failed", "unclear"):
         yield f"to begin anew:    `framework0 step reset {instance}`"
     if now == "running":
         yield f"to stop it:       `framework0 cancel {run}`"

@@ -18,8 +18,10 @@ SHOWN_VISITS: Final = 20
 
 
 def instance_of(story: RunStory) -> str:
-    """Return the folder of the machine."""
-    return str((story.machine or {}).get("instance", ""))
+    """Return the folder of the machine, as a command names it here."""
+    from framework0.stepengine import from_here
+
+    return from_here(str((story.machine or {}).get("instance", "")))
 
 
 def pause_facts(story: RunStory) -> list[dict[str, Any]]:

@@ -44,6 +44,8 @@ if TYPE_CHECKING:
     from framework0.stepengine.seams import Host as Host
     from framework0.stepengine.seams import NodeFacts as NodeFacts
     from framework0.stepengine.seams import Observer as Observer
+    from framework0.stepengine.shell import from_here as from_here
+    from framework0.stepengine.shell import in_shell as in_shell
     from framework0.stepengine.standing import INSTANCE_LOCK as INSTANCE_LOCK
     from framework0.stepengine.standing import Standing as Standing
     from framework0.stepengine.standing import library_of as library_of
@@ -86,6 +88,8 @@ __all__ = [
     "facts_about",
     "fault_from",
     "fault_in",
+    "from_here",
+    "in_shell",
     "library_of",
     "one_line",
     "read_breakpoint",
@@ -134,6 +138,8 @@ _HOMES = {
     "facts_about": "library",
     "fault_from": "faults",
     "fault_in": "faults",
+    "from_here": "shell",
+    "in_shell": "shell",
     "library_of": "standing",
     "one_line": "faults",
     "read_breakpoint": "outcome",

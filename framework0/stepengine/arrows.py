@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 DIRECT: Final = "step_arrow_graph_list_key_"
 """What a returned key begins with that leads to the node named behind it, without an arrow."""
 
+NODE_PREFIX: Final = "step_node_"
+"""What the names of nodes often begin with, as their files do."""
+
 _LISTED: Final = 9
 """Names that a message lists at most."""
 
@@ -106,8 +109,14 @@ def _through(node: Node, arrow: Arrow, nodes: Mapping[str, Node]) -> Way | Fault
 
 def nearest(name: str, known: Mapping[str, object]) -> str:
     """Return what to say to somebody who named something unknown: the near name, or all."""
-    near = near_names(name, known, 1)
+    near = near_nodes(name, known)
     return f"did you mean {near[0]}?" if near else f"there are {_listed(known)}"
+
+
+def near_nodes(name: str, known: Mapping[str, object]) -> tuple[str, ...]:
+    """Return the name that one may be misspelt from; what all node files begin with makes none alike."""
+    whole = {other.removeprefix(NODE_PREFIX): other for other in reversed(list(known))}
+    return tuple(whole[near] for near in near_names(name.removeprefix(NODE_PREFIX), whole, 1))
 
 
 def _unknown(node: Node, returned: str) -> Fault:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from framework0.errors import Framework0Error, ValueRefused
 from framework0.stepengine.arrows import way_from
 from framework0.stepengine.faults import fault_in, one_line
@@ -145,11 +147,14 @@ class Course:
         at, node = self._at, self._node
         visit = at.visit if at.entering else at.visit + 1
         if visit > self._options.max_visits:
+            allowed = "as many as --max-steps allows"
+            if visit - 1 > self._options.max_visits:
+                allowed = f"and --max-steps allows {self._options.max_visits:,}"
             return self._fail(
                 Fault(
                     "limit",
-                    f"{self._options.max_visits:,} nodes have been passed, as many as --max-steps allows: "
-                    "allow more, or look for a loop without a way out",
+                    f"{visit - 1:,} nodes have been passed, {allowed}: allow more, or look for a loop "
+                    "without a way out",
                     node.where,
                 )
             )
@@ -219,7 +224,12 @@ class Course:
         return self._fail(fault)
 
     def _cancelled(self, fault: Fault | None) -> Ended:
-        """Leave everything as it is recorded: resuming calls the method of the state again."""
+        """Leave everything as it is recorded: resuming calls the method of the state again.
+
+        That somebody wanted it is noted beside it, so that it is not taken for a crash.
+        """
+        with suppress(Framework0Error):
+            self._record.note("stopped", self._stamp())
         return self._ended(CANCELLED, fault or Fault("cancelled", "the machine was told to stop"))
 
     def _fail(self, fault: Fault) -> Ended:

@@ -18,6 +18,7 @@ from framework0.stepengine.nodes import machine_nodes
 from framework0.stepengine.outcome import EngineOptions
 from framework0.stepengine.position import Picture, first_position, refuse_to_run, resumed_position
 from framework0.stepengine.record import Record
+from framework0.stepengine.shell import from_here
 from framework0.stepengine.standing import INSTANCE_LOCK
 from framework0.stepengine.stopping import Stop
 from framework0.workspace import hold
@@ -83,7 +84,7 @@ class Engine:
     def _run(self, record: Record) -> Ended:
         options = self._options
         picture = Picture(record.read())
-        refuse_to_run(picture, str(self.instance), resume=options.resume)
+        refuse_to_run(picture, from_here(self.instance), resume=options.resume)
         facts = self._host.describe()
         nodes = machine_nodes(facts)
         self._check_breakpoints(nodes)

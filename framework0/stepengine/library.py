@@ -44,7 +44,7 @@ def node_files(folder: Path) -> list[Path]:
         names = sorted(os.listdir(folder))
     except OSError as error:
         message = f"the library {folder} cannot be read: {error.strerror or error}"
-        hint = "give its folder, or set global_parameters.step_engine_library_path"
+        hint = "name it with --library DIR, or set global_parameters.step_engine_library_path"
         raise LibraryError((Problem("library-missing", message, hint=hint),)) from error
     found = [
         folder / name
@@ -53,7 +53,8 @@ def node_files(folder: Path) -> list[Path]:
     ]
     if not found:
         message = f"there is no node file in the library {folder}: their names are {PREFIX}….py"
-        raise LibraryError((Problem("library-empty", message),))
+        hint = "name the folder of the nodes: --library DIR, which is kept for the next time"
+        raise LibraryError((Problem("library-empty", message, hint=hint),))
     refuse([_misnamed(path) for path in found if not path.stem.isidentifier()])
     return found
 

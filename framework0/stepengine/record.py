@@ -74,6 +74,7 @@ class Record:
 
         def change(document: dict[str, Any]) -> None:
             engine = _group(document, OWN)
+            engine.pop("stopped", None)
             if entered is not None:
                 _fill(document, entered)
                 _count(_group(engine, "visits"), entered.name, self.limited)
@@ -81,6 +82,14 @@ class Record:
                 _count(_group(engine, "arrows"), taken, frozenset())
             engine.update(own)
             _group(document, GLOBAL).update(shown)
+
+        self._file.change(change)
+
+    def note(self, name: str, value: Any) -> None:
+        """Set one of the engine's own values until the next transition."""
+
+        def change(document: dict[str, Any]) -> None:
+            _group(document, OWN)[name] = value
 
         self._file.change(change)
 

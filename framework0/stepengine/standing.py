@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from framework0.errors import UsageError
-from framework0.stepengine.position import Picture
+from framework0.stepengine.position import Picture, text_of
 from framework0.stepengine.record import Record
 from framework0.tuples import NamedTuple
 from framework0.workspace import hold, holder
@@ -27,7 +27,8 @@ class Standing(NamedTuple):
 
     ``engine`` and ``state`` are the states of the engine and the step. ``paused`` has ``at``, ``node``
     and ``since``, and is empty when the machine does not wait for a person; ``last_error`` has ``node``,
-    ``state``, ``kind``, ``message``, ``where`` and ``at``. ``running`` is who runs it at this moment.
+    ``state``, ``kind``, ``message``, ``where`` and ``at``. ``running`` is who runs it at this moment;
+    ``stopped`` is when somebody had it stand still, empty when nobody did.
     """
 
     instance: Path
@@ -43,6 +44,7 @@ class Standing(NamedTuple):
     visits: Mapping[str, int]
     arrows: Mapping[str, int]
     running: Holder | None
+    stopped: str = ""
 
 
 def standing_of(instance: Path) -> Standing:
@@ -68,6 +70,7 @@ def standing_of(instance: Path) -> Standing:
         _group(own, "visits"),
         _group(own, "arrows"),
         holder(instance / INSTANCE_LOCK),
+        text_of(own, "stopped"),
     )
 
 

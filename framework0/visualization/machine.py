@@ -22,7 +22,8 @@ class Spot(NamedTuple):
     """One node. ``attributes`` are Graphviz's, as the node gives them, all texts.
 
     ``missing`` says that only arrows know it; ``state`` is what it is doing if the machine stands in
-    it, else empty; ``visits`` counts its passings.
+    it, else empty, and ``how`` the machine stands there: a key of the palette. ``visits`` counts its
+    passings.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Spot(NamedTuple):
     pauses: str = ""
     visits: int = 0
     state: str = ""
+    how: str = "running"
 
 
 class Line(NamedTuple):
@@ -65,13 +67,17 @@ class Picture(NamedTuple):
 
 
 class Marks(NamedTuple):
-    """Where a machine is and has been: ``visits`` by node, ``taken`` by ``from>key>to``."""
+    """Where a machine is and has been: ``visits`` by node, ``taken`` by ``from>key>to``.
+
+    ``how`` it stands in its node is a key of the palette: running, failed, paused and so on.
+    """
 
     engine: str = ""
     node: str = ""
     state: str = ""
     visits: Mapping[str, int] = {}
     taken: Mapping[str, int] = {}
+    how: str = "running"
 
 
 NO_MARKS: Final = Marks()
@@ -112,6 +118,7 @@ def _spot(node: NodeFacts, marks: Marks, first: Sequence[str]) -> Spot:
         ),
         visits=_count(marks.visits, node.name),
         state=marks.state if node.name == marks.node else "",
+        how=marks.how,
     )
 
 

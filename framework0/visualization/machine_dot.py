@@ -75,8 +75,8 @@ def _of_spot(spot: Spot) -> dict[str, str]:
     elif not spot.active:
         look = {"style": "dashed,rounded", "color": "#888888", "fontcolor": "#888888"}
     elif spot.state:
-        running = PALETTE["running"]
-        look = {"style": "rounded,filled", "fillcolor": running.fill, "color": running.line}
+        here = PALETTE[spot.how]
+        look = {"style": "rounded,filled", "fillcolor": here.fill, "color": here.line}
         look["penwidth"] = "3"
     elif spot.visits:
         done = PALETTE["succeeded"]
@@ -95,7 +95,8 @@ def _of_spot(spot: Spot) -> dict[str, str]:
 
 def notes_of(spot: Spot) -> list[str]:
     """Return the words beside a node: what it is doing, and how often it was passed."""
-    notes = [spot.state] if spot.state else []
+    shown = spot.state if spot.how == "running" else f"{spot.how} in {spot.state}"
+    notes = [shown] if spot.state else []
     if spot.visits:
         notes.append(f"{spot.visits:,} visit{'' if spot.visits == 1 else 's'}")
     return notes

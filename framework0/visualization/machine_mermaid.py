@@ -107,7 +107,7 @@ def label_lines(text: str, name: str = "") -> list[tuple[str, str]]:
 def _styles(spot: Spot, node: str) -> list[str]:
     """Return the colors of a node: those of its state before its own."""
     found = []
-    look = PALETTE["running"] if spot.state else PALETTE["succeeded"] if spot.visits else None
+    look = PALETTE[spot.how] if spot.state else PALETTE["succeeded"] if spot.visits else None
     fill, stroke = spot.attributes.get("fillcolor", ""), spot.attributes.get("color", "")
     if look is not None:
         fill, stroke = look.fill, look.line

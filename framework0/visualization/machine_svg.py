@@ -114,7 +114,7 @@ class _Drawing:
             label_lines(spot.attributes.get("label", spot.name), spot.name)
         )
         wide = max(width_of(text, size) for text, _ in lines)
-        notes = "; ".join(notes_of(spot))
+        notes = "; ".join(_notes(spot))
         factor = WIDENED.get(shape, 1.35 if shape in ROUND else 1.0)
         width = max(wide * factor + 26, 54.0)
         height = max(len(lines) * size * 1.25 * (factor if factor > 1 else 1.0) + 18, 34.0)
@@ -197,7 +197,7 @@ class _Drawing:
         ink = "#888888" if not spot.active else "#d55e00" if spot.missing else "#222222"
         ink = color_of(spot.attributes.get("fontcolor", ""), ink)
         parts = ["<g>", f"<title>{escaped(tip)}</title>", self._outline(box, x, y)]
-        notes = "; ".join(notes_of(spot))
+        notes = "; ".join(_notes(spot))
         high = len(box.lines) * size * 1.25
         top = y - (high + (SMALL * 1.4 if notes else 0)) / 2 + size * 0.95
         for number, (text, side) in enumerate(box.lines):
@@ -211,7 +211,7 @@ class _Drawing:
         assert spot is not None
         own = spot.attributes
         styles = styles_of(own) if "style" in own else frozenset({"rounded"})
-        shown = PALETTE["running"] if spot.state else PALETTE["succeeded"] if spot.visits else None
+        shown = PALETTE[spot.how] if spot.state else PALETTE["succeeded"] if spot.visits else None
         fill = own.get("fillcolor") or (own.get("color", "") if "filled" in styles else "")
         fill = color_of(fill, "#ffffff") if "filled" in styles or "fillcolor" in own else "#ffffff"
         stroke = color_of(own.get("color", ""), "#333333")
@@ -316,6 +316,16 @@ class _Drawing:
             ],
             "</g>",
         ]
+
+
+def _notes(spot: Spot) -> list[str]:
+    """Return the words below a node's name: a look alone tells nobody what it means."""
+    return [
+        *(["no such node"] if spot.missing else []),
+        *([] if spot.active else ["not active"]),
+        *([f"pauses at {spot.pauses.replace(' ', ' and ')}"] if spot.pauses else []),
+        *notes_of(spot),
+    ]
 
 
 def _words(text: str, x: float, y: float, size: float, ink: str, side: str, width: float) -> str:

@@ -49,7 +49,7 @@ def _in_order(picture: Picture) -> list[Spot]:
 
 
 def _node(spot: Spot, color: bool, signs: bool) -> str:
-    look = PALETTE["running"] if spot.state else PALETTE["succeeded"] if spot.visits else None
+    look = PALETTE[spot.how] if spot.state else PALETTE["succeeded"] if spot.visits else None
     sign = (look.sign if look is not None else PALETTE["pending"].sign) if signs else "*"
     if not signs and spot.state:
         sign = ">"

@@ -225,7 +225,7 @@ def test_a_signal_stops_the_node_and_the_machine_goes_on_from_there(
     _, said = engine.communicate(timeout=120)
     assert engine.returncode == code
     assert "it stands at press in EXECUTE" in said
-    assert status(framework0)["now"] == "interrupted"
+    assert status(framework0)["now"] == "stopped"
     [run] = json.loads(framework0("runs", "--json").stdout)
     assert run["state"] == "cancelled"
     write_library(workspace / "nodes", node_text("press", {"next": "done"}))

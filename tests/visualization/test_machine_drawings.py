@@ -158,7 +158,7 @@ def test_svg_shows_nodes_in_their_shapes_and_where_the_machine_is():
     assert {
         "fill",
         "press",
-        "EXECUTE; 3 visits",
+        "pauses at exit; EXECUTE; 3 visits",
         "again \N{MULTIPLICATION SIGN}2",
         "COMPLETE",
         "press (RUNNING)",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from framework0.source import near_names
-from framework0.stepengine.arrows import DIRECT
+from framework0.stepengine.arrows import DIRECT, near_nodes
 from framework0.stepengine.checking.shapes import is_on
 from framework0.stepengine.checking.ways import open_arrows
 from framework0.stepengine.nodes import COMPLETE
@@ -73,7 +73,7 @@ class Arrows:
         """Return the node that a way leads to; say so if there is none."""
         there = self._nodes.get(name)
         if there is None:
-            near = near_names(name, self._nodes, 1)
+            near = near_nodes(name, self._nodes)
             hint = f"did you mean {near[0]!r}?" if near else self._listed()
             message = f"the arrow {key!r} of node {node.name!r} leads to {name!r}, which is no node of this library"
             if self._whole:

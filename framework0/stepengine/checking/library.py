@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from framework0.source import near_names
+from framework0.stepengine.arrows import near_nodes
 from framework0.stepengine.checking.arrows import Arrows
 from framework0.stepengine.checking.courses import Courses
 from framework0.stepengine.checking.findings import Findings
@@ -138,7 +138,7 @@ def _told_by_instance(
         if told in nodes:
             found.append(told)
         elif whole:
-            near = near_names(told, nodes, 1)
+            near = near_nodes(told, nodes)
             findings.error(
                 "first-node-unknown" if name == "first_step_node" else "current-node-unknown",
                 f"{name} is {told!r}, which is no node of the library {machine.library}",
