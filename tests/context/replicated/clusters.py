@@ -59,19 +59,19 @@ class Cluster(ABC):
     def ready(self, node: int) -> bool:
         """Whether ``node`` says that it has a leader and takes writes."""
 
-    def leader(self) -> int:
-        """Return the node that leads the others, once there is one."""
+    def leader(self, of: str = "") -> int:
+        """Return the node that leads the others, once there is one: for a context of that name."""
         found: list[int] = []
 
         def somebody_leads() -> bool:
-            found.extend(self._leaders())
+            found.extend(self._leaders(of))
             return bool(found)
 
         wait_until(somebody_leads, "a node says who leads")
         return found[0]
 
     @abstractmethod
-    def _leaders(self) -> Iterator[int]:
+    def _leaders(self, of: str) -> Iterator[int]:
         """Ask the nodes, and yield whom they say to lead at this moment."""
 
     def client(self, node: int) -> str:
@@ -147,8 +147,9 @@ class EtcdCluster(Cluster):
         """Ask the member whether it is healthy: it then has a leader."""
         return '"true"' in _page(f"http://{self.client(node)}/health")
 
-    def _leaders(self) -> Iterator[int]:
-        """Ask each member whether it is the leader."""
+    def _leaders(self, of: str) -> Iterator[int]:
+        """Ask each member whether it is the leader: of everything."""
+        del of
         for node in range(NODES):
             metrics = _page(f"http://{self.client(node)}/metrics")
             if "\netcd_server_is_leader 1" in metrics:
@@ -196,14 +197,14 @@ class NatsCluster(Cluster):
         """Ask the server whether JetStream works: it then has a meta leader."""
         return '"ok"' in _page(f"http://{self._watch(node)}/healthz")
 
-    def _leaders(self) -> Iterator[int]:
-        """Ask for the leader of a context's stream."""
+    def _leaders(self, of: str) -> Iterator[int]:
+        """Ask for the leader of a context's stream, or of any."""
         for node in range(NODES):
             told = _page(f"http://{self._watch(node)}/jsz?streams=1")
             account = json.loads(told or "{}").get("account_details") or [{}]
             for stream in account[0].get("stream_detail", ()):
                 name = str(stream.get("cluster", {}).get("leader", ""))
-                if stream["name"].startswith("framework0_") and name:
+                if stream["name"].startswith("framework0_") and of in stream["name"] and name:
                     yield int(name[1:])
 
     def _watch(self, node: int) -> str:
