@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 DOCUMENTED = """Run an instance of the step engine, or go on with it where it stands.
 
+Exit codes: 0 it came to its end, 1 a node failed, 2 it cannot be run as it stands, 3 its library is
+wrong, 4 its file, its lock or the journal is in trouble, 6 paused, 130 or 143 ended by a signal.
+
 examples:
   ./octo_step_instance.py machines/press
   ./octo_step_instance.py machines/press --single-step

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from framework0.errors import EXIT_WORKSPACE
 
@@ -16,6 +17,10 @@ if TYPE_CHECKING:
     from framework0.cli.step_watching import Watcher
     from framework0.stepengine import Ended
     from framework0.workspace import Workspace
+
+
+LONGEST_WORD: Final = 500
+"""Characters shown of what a node says about its own failure; the parameter file has all of it."""
 
 
 def add_machine_options(parser: ArgumentParser) -> None:
@@ -122,11 +127,23 @@ def _run(arguments: Namespace, options: MachineOptions, space: Workspace) -> int
             stack.callback(context.close)
             options.mirror = context
         session = MachineSession(arguments.instance, options, space)
-        signals = Signals(lambda _: session.stop(), session.stop)
+        shown = None if arguments.json or arguments.events or arguments.quiet else sys.stderr
+        signals = Signals(lambda _: _told_to_stop(session, shown), session.stop)
         with signals:
             ended = _explained(session, arguments)
     _last_word(arguments, session, ended, watcher)
     return _exit_code(session, ended, signals.received)
+
+
+def _told_to_stop(session: MachineSession, stream: Any) -> None:
+    """Stop the machine; a person at the terminal is told at once, and how not to wait."""
+    from framework0.cli.streams import is_terminal
+
+    session.stop()
+    if stream is not None and is_terminal(stream):
+        # A handler of signals may interrupt anything, a print to the same stream included.
+        with suppress(OSError):
+            os.write(stream.fileno(), b" stopping; Ctrl-C again ends it at once\n")
 
 
 def _explained(session: MachineSession, arguments: Namespace) -> Ended:
@@ -217,12 +234,27 @@ def _ending(arguments: Namespace, ended: Ended, seconds: float) -> list[str]:
         lines.append(
             f"  {ended.node} in {ended.step_state}: {ended.error.kind}: {ended.error.message}"
         )
+        if ended.error.kind == "return" and (word := own_error(arguments.instance, ended.node)):
+            lines.append(f"    it says: {word}")
         if ended.error.where:
             lines.append(f"    at {ended.error.where}")
         lines.append(f"what its nodes printed: `framework0 logs {ended.run}`")
         lines.append(f"once it is mended:      {resume}")
         lines.append(f"to begin anew:          `framework0 step reset {instance}`")
     return lines
+
+
+def own_error(instance: str, node: str) -> str:
+    """Return what a node has kept as ``last_error`` in its group, as one line; empty if nothing."""
+    from framework0.errors import Framework0Error
+    from framework0.logs import one_line
+    from framework0.stepengine import read_machine
+
+    try:
+        found = read_machine(instance).group(node).get("last_error")
+    except Framework0Error:
+        return ""
+    return one_line(found)[:LONGEST_WORD] if isinstance(found, str) else ""
 
 
 def paused_at(at: str, node: str, state: str) -> str:

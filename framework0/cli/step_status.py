@@ -124,12 +124,18 @@ def _lines(standing: Standing, instance: str) -> Iterator[str]:
 
 
 def _error_lines(standing: Standing) -> Iterator[str]:
+    from framework0.cli.step_running import own_error
+
+    instance = str(standing.instance)
     error = standing.last_error
     if error:
         yield (
             f"  failed   {error.get('node')} in {error.get('state')}: {error.get('kind')}: "
             f"{error.get('message')}"
         )
+        word = own_error(instance, str(error.get("node"))) if error.get("kind") == "return" else ""
+        if word:
+            yield f"           it says: {word}"
         if error.get("where"):
             yield f"           at {error['where']}"
 

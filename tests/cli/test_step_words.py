@@ -13,7 +13,7 @@ import pytest
 from framework0.cli import cancel, step, step_draw, step_reset, step_running, step_status
 from framework0.cli.helptext import VerbParser
 from framework0.errors import LockHeld, WorkspaceError
-from framework0.stepengine import Ended, from_here, in_shell, read_machine, standing_of
+from framework0.stepengine import Ended, Fault, from_here, in_shell, read_machine, standing_of
 from tests.conftest import REPOSITORY
 from tests.stepengine.libraries import FILE, node_text, write_instance, write_library
 
@@ -179,3 +179,45 @@ def test_every_path_of_the_repository_that_an_example_names_is_there():
     named = {path for text in texts for path in re.findall(r"octo/[\w/]+", text)}
     assert named
     assert [path for path in named if not os.path.exists(Path(REPOSITORY, path))] == []
+
+
+def test_what_a_node_says_about_its_own_failure_is_shown_with_it(folder):
+    error = {
+        "node": "a",
+        "state": "EXECUTE",
+        "kind": "return",
+        "message": "step_execute returned 1",
+    }
+    shown = {**RUNNING, "step_engine_state": "COMPLETE_ERROR"}
+    instance = stands(folder, own={"last_error": error}, **shown)
+    document = json.loads((instance / FILE).read_text(encoding="utf-8"))
+    document["a"] = {"last_error": "there is no\nfile numbers.csv"}
+    (instance / FILE).write_text(json.dumps(document), encoding="utf-8")
+    assert re.search("it says: there is no.*file numbers.csv", told(instance))
+    ended = Ended("COMPLETE_ERROR", "r", "a", "EXECUTE", 1, Fault("return", "it returned 1"))
+    lines = step_running._ending(Namespace(instance="press"), ended, 1.0)
+    assert re.search("it says: there is no.*file numbers.csv", "\n".join(lines))
+    raised = ended._replace(error=Fault("ValueError", "no number"))
+    assert "it says" not in "\n".join(
+        step_running._ending(Namespace(instance="press"), raised, 1.0)
+    )
+    (instance / FILE).write_text("{", encoding="utf-8")
+    assert step_running.own_error("press", "a") == ""
+
+
+def test_the_first_ctrl_c_is_answered_at_a_terminal_and_only_there(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    stopped = []
+    session = Namespace(stop=lambda: stopped.append(True))
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "w") as terminal:
+        step_running._told_to_stop(session, terminal)
+        assert b"Ctrl-C again ends it at once" in os.read(ours, 100)
+    step_running._told_to_stop(session, None)
+    read, write = os.pipe()
+    with os.fdopen(write, "w") as pipe:
+        step_running._told_to_stop(session, pipe)
+    assert os.read(read, 100) == b""
+    os.close(read)
+    os.close(ours)
+    assert stopped == [True] * 3
