@@ -19,7 +19,7 @@ from framework0.runner.pool.crew import PATIENCE, Crew
 from framework0.runner.pool.parcel import CannotTravel
 from framework0.runner.processes.ends import failed
 from framework0.runner.processes.supervisor import OVERDUE
-from framework0.runner.seams import CANCELLED, FAILED, Failure, Outcome
+from framework0.runner.seams import CANCELLED, FAILED, TIMED_OUT, Failure, Outcome
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -383,7 +383,11 @@ class Pool:
     def _how(self, member: Member, attempt: Attempt, report: Any) -> Outcome:
         outcome = attempt.ended(report)
         if not outcome.seconds:
-            outcome = outcome._replace(seconds=monotonic() - member.since)
+            seconds = monotonic() - member.since
+            if outcome.state == TIMED_OUT:
+                # On a busy machine the pool may hear that an attempt has begun long after it has.
+                seconds = max(seconds, attempt.job.timeout or 0.0)
+            outcome = outcome._replace(seconds=seconds)
         return outcome
 
     def _again(self, attempts: list[Attempt], member: Member) -> None:

@@ -14,7 +14,7 @@ from threading import Event
 import numpy as np
 import pytest
 
-from framework0.runner import CANCELLED, FAILED, SUCCEEDED
+from framework0.runner import CANCELLED, FAILED, SUCCEEDED, TIMED_OUT
 from framework0.runner.pool import crew as crew_module
 from framework0.runner.pool import usage as usage_module
 from framework0.runner.pool import wire
@@ -206,6 +206,16 @@ def at_work(pool):
     while not (found := [each for each in members(pool) if each.given]):
         os.sched_yield()
     return found[0]
+
+
+def test_what_has_timed_out_took_no_less_than_its_timeout(pool):
+    pool.write("def stay(): time.sleep(600)\n")
+    ends = pool.start(pool.job("stay", timeout=0.3))
+    # As if the pool had been the last to hear that the step has begun.
+    at_work(pool).since += 3600.0
+    outcome = ends.get(timeout=60)[1]
+    assert (outcome.state, outcome.failure.kind) == (TIMED_OUT, "timeout")
+    assert outcome.seconds >= 0.3
 
 
 def test_many_large_arguments_at_once_are_all_there(pool):
