@@ -71,8 +71,11 @@ class Instance:
 
 
 @pytest.fixture
-def instance(tmp_path):
-    """Make an instance: an empty folder, or a copy of the example's of that name."""
+def instance(tmp_path, unmeasured):
+    """Make an instance: an empty folder, or a copy of the example's of that name.
+
+    The examples are none of what is measured, and what the engine does with them is tried elsewhere.
+    """
 
     def make(name=None):
         folder = tmp_path / (name or "instance")
