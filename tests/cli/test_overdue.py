@@ -13,6 +13,8 @@ from framework0.cli.watching import JsonEvents, PlainLines, Quiet
 from framework0.runner import AttemptRecord, Failure, Outcome
 from framework0.telemetry import Several
 
+pytestmark = pytest.mark.measured
+
 FACTS = ("stuck", 1, 1.0, 1_795_540_930.5)
 
 

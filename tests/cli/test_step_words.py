@@ -17,6 +17,8 @@ from framework0.stepengine import Ended, Fault, from_here, in_shell, read_machin
 from tests.conftest import REPOSITORY
 from tests.stepengine.libraries import FILE, node_text, write_instance, write_library
 
+pytestmark = pytest.mark.measured
+
 
 @pytest.fixture
 def folder(tmp_path, monkeypatch):
