@@ -246,8 +246,14 @@ def test_the_command_tells_and_counts(folder, unmeasured):
     assert "kill 2 of 2" in said.stderr
     told = json.loads(command(folder, "recipe.yaml", "--at", "0", "--json").stdout)
     assert (told["holds"], [trial["point"] for trial in told["trials"]]) == (True, [0])
+
+
+@pytest.mark.slow
+def test_the_command_that_has_killed_nothing_has_proved_nothing(folder):
     assert command(folder, "recipe.yaml", "--points", "0").returncode == 2
-    assert command(folder, "recipe.yaml", "--at", "9999").returncode == 1
+    said = command(folder, "recipe.yaml", "--at", "9999", "--input", "value=8")
+    assert said.returncode == 1, said.stderr
+    assert "there was no boundary to kill at" in said.stdout
 
 
 def test_a_difference_is_told_with_both_values_and_the_way_to_repeat_it():
