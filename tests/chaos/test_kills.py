@@ -151,8 +151,9 @@ class Trial:
 
 
 @pytest.mark.slow
-def test_25_kills_in_2000_steps_lose_nothing_and_repeat_nothing_acknowledged(tmp_path):
-    chance = random.Random(11)
+@pytest.mark.parametrize("seed", [11, 12])
+def test_25_kills_in_2000_steps_lose_nothing_and_repeat_nothing_acknowledged(tmp_path, seed):
+    chance = random.Random(seed)
     trial = Trial(tmp_path, 2_000)
     for _ in range(25):
         trial.one_session(kill_after=chance.randint(1, 50))

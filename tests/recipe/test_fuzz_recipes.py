@@ -1,6 +1,6 @@
 """Any bytes are a recipe or located problems: never a traceback, never a hang.
 
-Six thousand recipes, changed at random from good and bad ones, in chunks that can run side by side.
+Ten thousand recipes, changed at random from good and bad ones, in chunks that can run side by side.
 A failing recipe is shown whole; its chunk's number is the seed that makes it again.
 """
 
@@ -19,7 +19,7 @@ from framework0.recipe.textfile import decode
 from tests.mistakes import golden
 
 CHUNKS = 20
-RECIPES_A_CHUNK = 300
+RECIPES_A_CHUNK = 500
 LONGEST_SEED = 4_000
 """Bytes of a recipe of the corpus that is changed here: the few longer ones only cost time."""
 

@@ -22,13 +22,13 @@ pytestmark = pytest.mark.usefixtures("unmeasured")
 @pytest.mark.parametrize("mode", ["posted", "exact"])
 def test_32_processes_that_are_killed_lose_no_count(mode, tmp_path):
     path = tmp_path / "p.json"
-    acknowledged, killed = hunt(path, processes=32, quota=40, kills=60, mode=mode, seed=5)
+    acknowledged, killed = hunt(path, processes=32, quota=100, kills=100, mode=mode, seed=5)
     count = JsonFile(path).get("count")
     if mode == "exact":
-        assert count == acknowledged == 1280
+        assert count == acknowledged == 3200
     else:
         assert acknowledged <= count <= acknowledged + killed
-    assert killed == 60
+    assert killed == 100
     JsonFile(path, timeout=60).set("after", value=1)
     assert [name for name in os.listdir(tmp_path) if name.endswith(".draft")] == []
 

@@ -1,4 +1,4 @@
-"""R11: retries are bounded, on time, numbered, and no business of the other branches. 200 seeded runs, twice.
+"""R11: retries are bounded, on time, numbered, and no business of the other branches. 500 seeded runs.
 
 On the fake clock each run takes milliseconds, however long its delays; a failing seed is in the
 message and makes the same run again.
@@ -19,7 +19,7 @@ from framework0.testing import FakeClock
 from tests.runner.test_simulation import BAD, GOOD, Scene
 
 BLOCKS = 10
-RUNS_A_BLOCK = 20
+RUNS_A_BLOCK = 50
 TOLERANCE = 0.05
 
 POISON = "poison"
@@ -133,7 +133,7 @@ def ends_of(scene, seen):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("block", range(BLOCKS))
-def test_200_runs_with_random_failures_keep_their_promises(block):
+def test_500_runs_with_random_failures_keep_their_promises(block):
     retried = 0
     for seed in range(block * RUNS_A_BLOCK, (block + 1) * RUNS_A_BLOCK):
         fate = Fate(seed)
@@ -149,7 +149,7 @@ def test_200_runs_with_random_failures_keep_their_promises(block):
 
 @pytest.mark.slow
 def test_a_poisoned_step_changes_nothing_for_the_branches_beside_it():
-    for seed in range(50):
+    for seed in range(100):
         # Without jitter, which the others would draw in another order.
         fate = Fate(seed, jitter=0.0)
         alone, seen_alone = fate.take_place(fate.without_poison())

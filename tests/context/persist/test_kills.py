@@ -19,8 +19,8 @@ from tests.context.persist.conftest import environment
 pytestmark = pytest.mark.usefixtures("unmeasured")
 
 WRITER = Path(__file__).with_name("writer.py")
-WRITERS = 6
-KILLS = 20
+WRITERS = 8
+KILLS = 40
 # Acknowledged calls that each kill waits for at least: fewer would prove nothing.
 AT_LEAST = 8
 SEED = 11
@@ -117,7 +117,7 @@ class Trial:
 
 
 @pytest.mark.slow
-def test_twenty_kills_under_six_writers_lose_nothing_and_repeat_nothing(path):
+def test_forty_kills_under_eight_writers_lose_nothing_and_repeat_nothing(path):
     trial = Trial(path)
     assert trial.run(KILLS) == []
     acknowledged = sum(map(len, trial.told.values()))

@@ -55,9 +55,9 @@ def test_a_log_torn_at_any_byte_gives_exactly_the_commits_before_it(small, path,
         assert attempts == tuple(record(node) for node in range(complete)), size
 
 
-def _filled(journal, header, record, change, finish, batches=8):
-    recorder = journal.begin(header(), 5 * batches)
-    for batch in range(batches):
+def _filled(journal, header, record, change, finish):
+    recorder = journal.begin(header(), 40)
+    for batch in range(8):
         for node in range(batch * 5, batch * 5 + 5):
             brief = record(node, seconds=0, cpu_seconds=0, peak_memory=0)
             recorder.append(brief, [change(node + 1)] if node < 2 else ())
@@ -97,11 +97,11 @@ def _pages_of_history(path):
 @pytest.mark.slow
 @pytest.mark.parametrize("finish", [True, False], ids=["finished", "interrupted"])
 def test_no_flipped_bit_makes_another_history(small, path, header, record, change, finish):
-    _filled(small, header, record, change, finish, batches=4)
+    _filled(small, header, record, change, finish)
     reader = Journal(path)
     original = reader.read("run-1")
     reader.close()
-    assert len(original.attempts) == 20
+    assert len(original.attempts) == 40
     pages = set(_pages_of_history(path))
     content = path.read_bytes()
     # Every bit of what rows occupy; of empty space and of other pages, a sample.
@@ -120,7 +120,7 @@ def test_no_flipped_bit_makes_another_history(small, path, header, record, chang
                 refused += _refused_or_same(path, original)
             file.seek(position)
             file.write(bytes([byte]))
-    assert tried > (10_000 if finish else 500)
+    assert tried > (20_000 if finish else 1_000)
     assert refused > tried / 2
 
 

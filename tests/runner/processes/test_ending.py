@@ -100,12 +100,12 @@ def step():
     spin()
 """
 MEMBERS = ("child", "session", "daemon", "racer", "step")
-TRIALS = 16
+TRIALS = 40
 AT_A_TIME = 8
 
 
 @pytest.mark.slow
-def test_sixteen_cancels_leave_no_survivor(bench, make_alive):
+def test_forty_cancels_leave_no_survivor(bench, make_alive):
     survivors = []
     for batch in range(TRIALS // AT_A_TIME):
         trials = []
