@@ -23,6 +23,7 @@ from framework0.errors import (
 )
 from framework0.runner import Journal
 from framework0.stepengine import from_here, reset_instance, standing_of
+from framework0.workspace import for_system
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -50,9 +51,9 @@ class MachineStep:
         self._args: Mapping[str, Any] = args
         self._id = f"{outer.run_id}.{job.node}"
         folder = os.path.dirname(os.path.abspath(outer.recipe.file))
-        self._instance = Path(os.path.join(folder, args["instance"]))
+        self._instance = Path(os.path.join(folder, for_system(args["instance"])))
         library = args["library"]
-        self._library = None if library is None else os.path.join(folder, library)
+        self._library = None if library is None else os.path.join(folder, for_system(library))
 
     def run(self) -> dict[str, Any]:
         """Run the machine to its end, and return what the step is to result in.

@@ -24,7 +24,7 @@ from framework0.stepengine import (
     from_here,
     standing_of,
 )
-from framework0.workspace import is_id
+from framework0.workspace import for_file, is_id
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -147,6 +147,7 @@ class MachineSession:
         self, instance: str | os.PathLike[str], options: MachineOptions, workspace: Workspace
     ) -> None:
         self.instance = Path(os.path.abspath(instance))
+        self.name = for_file(self.instance.name)
         self.workspace = workspace
         self.options = options
         standing = standing_of(self.instance)
@@ -213,9 +214,7 @@ class MachineSession:
         if self.options.mirror is None:
             return None
         file = parameter_file(self.instance)
-        return Mirror(
-            self.options.mirror, self.instance.name, lambda: file.get(SHARED, default={}) or {}
-        )
+        return Mirror(self.options.mirror, self.name, lambda: file.get(SHARED, default={}) or {})
 
     def _position(self) -> Mapping[str, Any]:
         found = parameter_file(self.instance).get("step_engine", default={})
@@ -250,7 +249,7 @@ class MachineSession:
         }
         return RunHeader(
             run_id=run,
-            recipe_name=f"machine {self.instance.name}",
+            recipe_name=f"machine {self.name}",
             recipe_file=str(self.instance),
             options={"machine": machine},
             parent=self.options.parent,

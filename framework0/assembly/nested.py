@@ -27,6 +27,7 @@ def nested_target(outer: Session, job: Job) -> Target:
         from framework0.assembly.handed import Handed
         from framework0.assembly.running import run_or_resume
         from framework0.assembly.session import Options
+        from framework0.workspace import for_system
 
         assert job.step.recipe is not None
         if outer.run_id.count(".") >= MAX_DEPTH:
@@ -49,7 +50,7 @@ def nested_target(outer: Session, job: Job) -> Target:
             handed=Handed(inputs, outer.secrets),
         )
         result = run_or_resume(
-            os.path.join(folder, job.step.recipe),
+            os.path.join(folder, for_system(job.step.recipe)),
             run_id=f"{outer.run_id}.{job.node}",
             parent=outer.run_id,
             workspace=outer.workspace,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import Final
 
+    from framework0.errors import Problem
     from framework0.recipe import Checked, Document, Recipe, RecipeCache
     from framework0.source import Sources
 
@@ -130,9 +131,22 @@ def checked(document: Document, workspace: Workspace) -> Checked:
     from framework0.recipe import check_document
 
     sources = sources_for(workspace, document.file)
-    return check_document(
+    found = check_document(
         document, signatures=sources, kinds=sources.step_kinds(), pools=workspace.settings.pools
     )
+    if found.recipe is None or all(step.kind != "step_engine" for step in found.recipe.steps):
+        return found
+    from framework0.assembly.machine_checks import check_machines
+
+    more = check_machines(document, found.recipe)
+    if not more:
+        return found
+    return found._replace(problems=tuple(sorted((*found.problems, *more), key=_position)))
+
+
+def _position(problem: Problem) -> tuple[int, int]:
+    place = problem.place
+    return (0, 0) if place is None else (place.line, place.column)
 
 
 def approved(result: Checked) -> Recipe:

@@ -136,7 +136,7 @@ def _table(runs: Sequence[RunSummary]) -> str:
             clock_text(run.created_at) if run.created_at else "",
             "" if seconds is None else seconds_text(seconds),
             f"{run.nodes:,}",
-            run.recipe_name,
+            _title(run),
         ]
         rows.append(row + [run.name] * named)
     return table(
@@ -146,6 +146,14 @@ def _table(runs: Sequence[RunSummary]) -> str:
         right="TOOK STEPS",
         colors=state_colors(sys.stdout),
     )
+
+
+def _title(run: RunSummary) -> str:
+    """Return what was run, the name first: a narrow terminal cuts the end."""
+    kind, blank, name = run.recipe_name.partition(" ")
+    # The run of a machine has no text of a recipe.
+    machine = kind == "machine" and blank and not run.recipe_digest
+    return f"{name} (machine)" if machine else run.recipe_name
 
 
 def run_seconds(run: RunSummary) -> float | None:

@@ -22,12 +22,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from framework0.cli.story import RunStory, StepStory
+    from framework0.runner import Journal
 
 SHOWN_STEPS: Final = 200
 """Of a run with more steps, those that went well are left out, and so is what is beyond this."""
 
 SHOWN_FAILURES: Final = 10
 """Failures told in full below the table."""
+
+RUNNERS: Final = frozenset({"recipe", "step_engine"})
+"""Kinds of steps whose work is a run of its own in the journal."""
 
 LONGEST_VALUE: Final = 2_000
 """Characters shown of one value of the context; ``--json`` has them all."""
@@ -75,6 +79,7 @@ def execute(arguments: Namespace) -> int:
 
             sys.stdout.write(show_lineage(arguments, story, space, journal))
             return EXIT_OK
+        _note_inner(story, journal)
     note_waits(story, space)
     context = None if arguments.context is None else context_of(story, arguments.context)
     if arguments.json:
@@ -89,6 +94,19 @@ def execute(arguments: Namespace) -> int:
     else:
         sys.stdout.write(_shown(story, everything=arguments.all))
     return EXIT_OK
+
+
+def _note_inner(story: RunStory, journal: Journal) -> None:
+    """Have the story know the latest run that each step with a run of its own has begun."""
+    if story.recipe is None or all(step.kind not in RUNNERS for step in story.recipe.steps):
+        return
+    above = story.header.run_id
+    for run in journal.runs():
+        if run.is_inner and run.parent == above:
+            node = run.run_id[len(above) + 1 :].partition("-")[0]
+            if node.isdecimal():
+                # The newest come first.
+                story.inner.setdefault(int(node), run.run_id)
 
 
 def context_of(story: RunStory, pattern: str) -> dict[str, Any]:
@@ -192,7 +210,7 @@ def _steps_table(story: RunStory, *, everything: bool) -> str:
     one = "attempt" if story.machine is None else "visit"
     shown = table(
         [what, "STATE", tries, "TIME", "WHY"],
-        [_row(step, story.waits.get(step.node, ""), one) for step in steps],
+        [_row(step, story, one) for step in steps],
         columns=columns_of(sys.stdout),
         right=f"{tries} TIME",
         colors=state_colors(sys.stdout),
@@ -203,17 +221,21 @@ def _steps_table(story: RunStory, *, everything: bool) -> str:
     return shown
 
 
-def _row(step: StepStory, waits: str, one: str) -> list[str]:
+def _row(step: StepStory, story: RunStory, one: str) -> list[str]:
     from framework0.cli.times import seconds_text
 
     last = step.last
     timed = last is not None and (last.attempt or last.outcome.seconds)
+    why = in_flight(step, one) or story.waits.get(step.node, "") or step.why
+    inner = story.inner.get(step.node)
+    if inner is not None:
+        why = f"run {inner}: {why}" if why else f"run {inner}"
     return [
         ("  " if step.owner is not None else "") + step.name,
         step.state.replace("_", " "),
         str(step.begun) if step.begun else "",
         seconds_text(last.outcome.seconds) if last is not None and timed else "",
-        in_flight(step, one) or waits or step.why,
+        why,
     ]
 
 

@@ -72,6 +72,8 @@ def _answer(arguments: Namespace) -> Any:
     file = str(folder / params.get_default_param_file_name())
     lock = str(folder / params.get_default_param_lock_file_name())
     place = (params.get_default_param_dict(), file, lock)
+    if counting or arguments.value is not None:
+        _warn_of_engine(Path(file), Path(lock), arguments)
     if counting:
         everything = params.increment_json_dict(
             *place, arguments.group, arguments.name, arguments.increment
@@ -103,6 +105,28 @@ def _set(file: Path, lock: Path, arguments: Namespace) -> None:
         place[name] = typed(arguments.value, place.get(name), f"{group}.{name}")
 
     JsonFile(file, lock).change(change)
+
+
+def _warn_of_engine(file: Path, lock: Path, arguments: Namespace) -> None:
+    """Say so when an engine runs the machine, and will set the value anew."""
+    from framework0.jsonfile import JsonFile
+    from framework0.stepengine import ENGINES_OWN, INSTANCE_LOCK
+    from framework0.workspace import holder
+
+    of_engine = arguments.group == "global_parameters" and arguments.name in ENGINES_OWN
+    if not of_engine and arguments.group != "step_engine":
+        return
+    engine = holder(file.with_name(INSTANCE_LOCK))
+    if engine is None:
+        return
+    from framework0.cli.troubles import say
+
+    run = JsonFile(file, lock).get("step_engine", "run", default="")
+    cancel = f"framework0 cancel {run}".rstrip()
+    say(
+        f"this machine is run by {engine}, which sets {arguments.name} anew with its next move: stop it first, with "
+        f"`{cancel}`, to have a say in where it goes on"
+    )
 
 
 def _inside(found: Any, key: str, file: str) -> Any:

@@ -115,6 +115,7 @@ def _run(arguments: Namespace, options: MachineOptions, space: Workspace) -> int
     from framework0.assembly import MachineSession, shared_context
     from framework0.cli.step_watching import watcher_for
     from framework0.runner import Signals
+    from framework0.workspace import for_file
 
     watcher = options.observer = watcher_for(arguments, space)
     options.notice = watcher.notice
@@ -122,7 +123,7 @@ def _run(arguments: Namespace, options: MachineOptions, space: Workspace) -> int
         options.terminal = sys.stdout
     with ExitStack() as stack:
         if arguments.context is not None:
-            name = Path(os.path.abspath(arguments.instance)).name
+            name = for_file(Path(os.path.abspath(arguments.instance)).name)
             context = shared_context(arguments.context, space, who=f"machine {name}")
             stack.callback(context.close)
             options.mirror = context

@@ -99,6 +99,8 @@ class RunStory:
         self.by_node = {step.node: step for step in self.steps}
         # Filled in by those who can look at the pools of the workspace.
         self.waits: dict[int, str] = {}
+        # By step, the run that it began; filled in by those who can look at the journal.
+        self.inner: dict[int, str] = {}
         # Backwards: a step that is called like the item of another comes second.
         self._by_name = {step.name: step for step in reversed(self.steps)}
 

@@ -247,6 +247,9 @@ def name_of(file: str) -> str:
     """Return what a recipe is called that does not say: its file's name without the ending."""
     base = file.replace("\\", "/").rsplit("/", 1)[-1]
     stem = base.rsplit(".", 1)[0] if "." in base.strip(".") else base
+    if not stem.isascii():
+        # Bytes that the system's encoding does not know are no text: the run could not be recorded with them.
+        stem = stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
     return stem or "recipe"
 
 

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from framework0.stepengine.reading.library import ReadLibrary as ReadLibrary
     from framework0.stepengine.reading.library import read_library as read_library
     from framework0.stepengine.reading.nodes import ReadNode as ReadNode
+    from framework0.stepengine.record import ENGINES_OWN as ENGINES_OWN
     from framework0.stepengine.scaffolding import scaffold as scaffold
     from framework0.stepengine.scaffolding import write_scaffold as write_scaffold
     from framework0.stepengine.seams import CANCELLED as CANCELLED
@@ -57,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CANCELLED",
     "COMPLETE",
+    "ENGINES_OWN",
     "ENGINE_MOVES",
     "ENGINE_STATES",
     "INSTANCE_LOCK",
@@ -107,6 +109,7 @@ __all__ = [
 _HOMES = {
     "CANCELLED": "seams",
     "COMPLETE": "nodes",
+    "ENGINES_OWN": "record",
     "ENGINE_MOVES": "machine",
     "ENGINE_STATES": "parameters",
     "INSTANCE_LOCK": "standing",

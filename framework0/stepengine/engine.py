@@ -21,7 +21,7 @@ from framework0.stepengine.record import Record
 from framework0.stepengine.shell import from_here
 from framework0.stepengine.standing import INSTANCE_LOCK
 from framework0.stepengine.stopping import Stop
-from framework0.workspace import hold
+from framework0.workspace import for_file, hold
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -124,12 +124,12 @@ class Engine:
         record.create()
         shown: dict[str, Any] = {
             "step_engine_state": engine_after(picture.engine, "start"),
-            "step_engine_instance_path": str(self.instance),
+            "step_engine_instance_path": for_file(str(self.instance)),
             "current_step_module": node.module,
             "current_step_node": node.name,
         }
         if self._options.library is not None:
-            shown["step_engine_library_path"] = self._options.library
+            shown["step_engine_library_path"] = for_file(self._options.library)
         if self._options.first is not None:
             shown["first_step_module"] = node.module
             shown["first_step_node"] = node.name

@@ -16,9 +16,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
-    from typing import Any
+    from typing import Any, Final
 
     from framework0.stepengine.nodes import Node
+
+
+ENGINES_OWN: Final = (
+    "step_engine_state",
+    "current_step_module",
+    "current_step_node",
+    "current_step_state",
+)
+"""The global parameters that each transition of an engine sets anew."""
 
 
 class Record:
@@ -104,7 +113,7 @@ class Record:
         Of the other groups, those in ``keep`` stay; None keeps all.
         """
         defaults = StepParameters().get_default_param_dict()[GLOBAL]
-        again = {name: defaults[name] for name in _ENGINES}
+        again = {name: defaults[name] for name in ENGINES_OWN}
 
         def change(document: dict[str, Any]) -> None:
             document.pop(OWN, None)
@@ -120,14 +129,6 @@ class Record:
     def close(self) -> None:
         """Close what is open."""
         self._file.close()
-
-
-_ENGINES = (
-    "step_engine_state",
-    "current_step_module",
-    "current_step_node",
-    "current_step_state",
-)
 
 
 def _group(document: dict[str, Any], name: str) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from framework0.errors import UsageError
 from framework0.stepengine.position import Picture, text_of
 from framework0.stepengine.record import Record
 from framework0.tuples import NamedTuple
-from framework0.workspace import hold, holder
+from framework0.workspace import for_system, hold, holder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def told_library(shown: Mapping[str, Any], instance: str) -> str:
             f"step_engine_library_path of {instance} is {told!r:.60}, where the path of a folder is needed: "
             "name it with --library, or correct it in the file"
         )
-    return told
+    return for_system(told)
 
 
 def _group(found: Mapping[str, Any], name: str) -> Mapping[str, Any]:

@@ -236,8 +236,11 @@ class _Drawing:
             side = min(
                 side_of(box.shape, box.width, box.height, off + d) for d in (-LOOP_HIGH, LOOP_HIGH)
             )
-            path, tip = loop_path(x + side, middle, LOOP)
-            parts += self._arrow(line, path, tip, x + side + LOOP + 2, middle)
+            # What of the shape stands out between the two ends, as the tip of a diamond does. A curve
+            # comes three quarters as far as the points that bend it.
+            out = max(side_of(box.shape, box.width, box.height, off) - side, 0.0)
+            path, tip = loop_path(x + side, middle, LOOP + out * 4 / 3)
+            parts += self._arrow(line, path, tip, x + side + out + LOOP + 2, middle)
         return parts
 
     def _arrows(self) -> list[str]:

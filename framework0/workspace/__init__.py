@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from framework0.workspace.pools import pools_folder as pools_folder
     from framework0.workspace.private import read_private as read_private
     from framework0.workspace.private import replace_private as replace_private
+    from framework0.workspace.spelling import for_file as for_file
+    from framework0.workspace.spelling import for_system as for_system
 
 __all__ = [
     "SYNCHRONOUS",
@@ -48,6 +50,8 @@ __all__ = [
     "connect_sqlite",
     "filesystem_of",
     "find_workspace",
+    "for_file",
+    "for_system",
     "hold",
     "holder",
     "is_alive",
@@ -80,6 +84,8 @@ _LATER = {
     "PoolSlots": "pools",
     "SYNCHRONOUS": "database",
     "connect_sqlite": "database",
+    "for_file": "spelling",
+    "for_system": "spelling",
     "is_sqlite_damage": "database",
     "local_token_path": "local_token",
     "pool_text": "pools",

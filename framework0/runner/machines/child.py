@@ -81,6 +81,12 @@ class _Nodes:
             facts = [told_facts(node) for node in self._host.describe()]
         except LibraryError as error:
             return "problems", told_problems(error)
+        except StepCancelled:
+            raise
+        # Whatever it is, it ends this process before there is a record that could show why.
+        except Exception as error:
+            self._line.send(["refused", type(error).__name__, f"{type(error).__name__}: {error}"])
+            raise
         self._loaded = True
         return "facts", facts
 

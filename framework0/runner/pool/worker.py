@@ -214,6 +214,8 @@ class _Worker:
 
     def _dress(self, job: Job) -> None:
         """Give the process the job's own folder and variables."""
+        if sys.getfilesystemencoding() != "utf-8":
+            _spell(job)
         if job.env:
             os.environ.update(job.env)
         if job.cwd is not None:
@@ -250,6 +252,15 @@ class _Worker:
 
 class _Undressed(Exception):
     """The job's folder cannot be entered: kind and message of the failure."""
+
+
+def _spell(job: Job) -> None:
+    """Have the job's folder and variables as the system can be told, for they are text of any letters."""
+    from framework0.workspace import for_system
+
+    job.env = {for_system(name): for_system(value) for name, value in job.env.items()}
+    if job.cwd is not None:
+        job.cwd = for_system(job.cwd)
 
 
 def _packed(

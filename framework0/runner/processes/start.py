@@ -31,6 +31,8 @@ def become_the_step(
     """Turn this process into the step; what keeps it from starting is told on ``line``."""
     status = 70
     try:
+        if sys.getfilesystemencoding() != "utf-8":
+            request = _spelled(request)
         die_with_parent(parent, signal.SIGKILL)
         # Its own session: the terminal's signals pass it by, and its group can be signaled as one.
         os.setsid()
@@ -85,6 +87,25 @@ def _be_confined(request: Mapping[str, Any], line: int, log: int, stdout: int | 
     if request.get("cores"):
         os.sched_setaffinity(0, request["cores"])
     enter(plan, become)
+
+
+def _spelled(request: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the request as the system can be told, for it came as text of any letters."""
+    from framework0.workspace import for_system
+
+    command = request["command"]
+    if command is not None:
+        one = isinstance(command, str)
+        command = for_system(command) if one else [for_system(word) for word in command]
+    env = {for_system(name): for_system(value) for name, value in request["env"].items()}
+    own = [for_system(name) for name in request["own_env"]]
+    return {
+        **request,
+        "command": command,
+        "env": env,
+        "own_env": own,
+        "cwd": for_system(request["cwd"]),
+    }
 
 
 def _reset_signals(for_command: bool) -> None:
