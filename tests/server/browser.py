@@ -6,9 +6,10 @@ import base64
 import json
 import os
 import shutil
+import signal
 import subprocess
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -53,10 +54,11 @@ class Browser:
         process = subprocess.Popen(
             [program, *_QUIET, "--remote-debugging-port=0",
              f"--user-data-dir={home}/profile", "about:blank"],
-            env=environment, stdout=log, stderr=log,
+            env=environment, stdout=log, stderr=log, start_new_session=True,
         )  # fmt: skip
         self._open.callback(process.wait)
-        self._open.callback(process.kill)
+        # The program may be a script around the browser, which would outlive it.
+        self._open.callback(_end_group, process.pid)
         told = home / "profile" / "DevToolsActivePort"
         self.wait(
             lambda: process.poll() is not None or (told.exists() and "\n" in told.read_text())
@@ -147,6 +149,11 @@ class Browser:
                 deviceScaleFactor=1, mobile=False)  # fmt: skip
         shot = self.do("Page.captureScreenshot", format="png")
         Path(path).write_bytes(base64.b64decode(shot["data"]))
+
+
+def _end_group(leader):
+    with suppress(ProcessLookupError):
+        os.killpg(leader, signal.SIGKILL)
 
 
 def _program():
