@@ -155,6 +155,20 @@ def test_the_long_test_of_endings_finds_nothing_but_in_its_control(
     assert ("NO" in judged) is bool(more)
 
 
+@pytest.mark.slow
+def test_the_long_test_of_stuck_runs_finds_what_ends_them_late(repository, tmp_path):
+    words = ["--only", "main thread in C", "--grace", "0.1", "--control"]
+    ended = run(repository, tmp_path, "benchmarks.chaos.stuck", *words)
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    rows = cells(ended.stdout)[1:]
+    assert [row[0] for row in rows] == [
+        f"the main thread in C, {name}" for name in ("SIGINT", "SIGTERM")
+    ]
+    assert [row[5] for row in rows] == ["NO", "NO"]
+    # Late, and right in everything else.
+    assert all(re.fullmatch(r"0 of 1 in time: [0-9.]+ s \([^;]*\)", row[1]) for row in rows), ended.stdout
+
+
 @pytest.mark.parametrize("name", FLOORS)
 @pytest.mark.parametrize("shape", shapes.SHAPES)
 def test_a_floor_runs_every_node_once_after_its_parents_and_leaves_a_row_for_each(
