@@ -166,7 +166,9 @@ def test_the_long_test_of_stuck_runs_finds_what_ends_them_late(repository, tmp_p
     ]
     assert [row[5] for row in rows] == ["NO", "NO"]
     # Late, and right in everything else.
-    assert all(re.fullmatch(r"0 of 1 in time: [0-9.]+ s \([^;]*\)", row[1]) for row in rows), ended.stdout
+    assert all(
+        re.fullmatch(r"0 of 1 in time: [0-9.]+ s \([^;]*\)", row[1]) for row in rows
+    ), ended.stdout
 
 
 @pytest.mark.parametrize("name", FLOORS)
