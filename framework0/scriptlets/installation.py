@@ -77,9 +77,10 @@ class Installation:
         return root is not None and not is_inside(sys.modules.get(top), (root,))
 
     def _forget_modules(self) -> None:
+        # A copy: what a list of the items allocates may collect garbage, whose end may import something.
         gone = [
             name
-            for name, module in list(sys.modules.items())
+            for name, module in sys.modules.copy().items()
             if name not in self._before
             and (is_alias(module) or _is_user_code(name, module, self.roots))
         ]
