@@ -198,7 +198,7 @@ class LiveProgress(Quiet):
         finally:
             journal.close()
         limit = self._run.state.limit
-        ended = [node for node, record in list(self._run.records.items()) if record.final]
+        ended = [node for node, record in self._run.records.copy().items() if record.final]
         self.remaining = Remaining(plan, expected, limit=limit, ended=ended)
 
     def _told(self) -> str:
